@@ -1,0 +1,122 @@
+#include "tests/support/test.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+static void numbers_are_digits_without_overflow(void **state)
+{
+    uint32_t n = 7;
+
+    (void)state;
+    assert_true(slice_to_u32(S("4294967295"), &n));
+    assert_int_equal(n, UINT32_MAX);
+    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "4294967296", "0x1", "1a"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(slice_to_u32(slice_str(bad[i]), &n));
+    assert_int_equal(n, UINT32_MAX);
+    assert_true(slice_to_u32(S("0000000000001"), &n));
+    assert_int_equal(n, 1);
+}
+
+static void utf8_is_refused_where_rfc_3629_refuses_it(void **state)
+{
+    (void)state;
+    assert_true(slice_is_utf8(S("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x93\xA7")));
+    static const char *const bad[] = {"\x80",         "\xC0\x80",         "\xC3",
+                                      "\xE0\x80\x80", "\xED\xA0\x80",     "\xF4\x90\x80\x80",
+                                      "\xFF",         "\xF0\x8F\xBF\xBF", "\xE2\x82"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(slice_is_utf8(slice_str(bad[i])));
+}
+
+static void a_buf_stops_at_its_cap_and_stays_failed(void **state)
+{
+    struct buf b = buf_make(10);
+
+    (void)state;
+    buf_puts(&b, "12345678");
+    buf_puts(&b, "abc");
+    assert_true(b.failed);
+    buf_puts(&b, "9");
+    assert_slice(buf_slice(&b), "12345678");
+    buf_clear(&b);
+    buf_put_u64(&b, 1844674407);
+    assert_slice(buf_slice(&b), "1844674407");
+    buf_consume(&b, 3);
+    buf_puts(&b, "xyz");
+    assert_slice(buf_slice(&b), "4674407xyz");
+    assert_false(b.failed);
+    buf_done(&b);
+}
+
+static void a_buf_prints_what_printf_prints(void **state)
+{
+    struct buf b = buf_make(1000);
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        buf_printf(&b, "%d,", i);
+    assert_int_equal(b.len, 10 * 2 + 30 * 3);
+    buf_done(&b);
+}
+
+static void civil_dates_survive_the_way_there_and_back(void **state)
+{
+    (void)state;
+    for (int64_t t = -11644473600; t < 253402300800; t += 86399 * 17) {
+        struct civil c = civil_from_unix(t);
+        int64_t back;
+
+        assert_true(civil_to_unix(&c, &back));
+        assert_int_equal(back, t);
+    }
+    struct civil leap = {.year = 2024, .month = 2, .day = 29};
+    struct civil none = {.year = 2100, .month = 2, .day = 29};
+    int64_t out;
+    assert_true(civil_to_unix(&leap, &out));
+    assert_false(civil_to_unix(&none, &out));
+    assert_int_equal(civil_from_unix(0).weekday, 4);
+    assert_int_equal(civil_from_unix(-86400).weekday, 3);
+}
+
+static void an_arena_gives_zeroed_aligned_memory(void **state)
+{
+    struct arena a = ARENA_INIT;
+
+    (void)state;
+    for (size_t size = 1; size < 5000; size += 37) {
+        uint8_t *p = arena_alloc(&a, size);
+
+        assert_int_equal((uintptr_t)p % sizeof(void *), 0);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(p[i], 0);
+        memset(p, 0xFF, size);
+    }
+    assert_string_equal(arena_str(&a, S("kept")), "kept");
+    arena_wipe(&a);
+}
+
+static void every_error_has_a_name_and_a_sentence(void **state)
+{
+    (void)state;
+    for (int code = 0; code < ERR_COUNT; code++) {
+        assert_true(strncmp(err_name((enum err_code)code), "ERR_", 4) == 0);
+        assert_true(strlen(err_sentence((enum err_code)code)) > 5);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_digits_without_overflow),
+        cmocka_unit_test(utf8_is_refused_where_rfc_3629_refuses_it),
+        cmocka_unit_test(a_buf_stops_at_its_cap_and_stays_failed),
+        cmocka_unit_test(a_buf_prints_what_printf_prints),
+        cmocka_unit_test(civil_dates_survive_the_way_there_and_back),
+        cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
+        cmocka_unit_test(every_error_has_a_name_and_a_sentence),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
