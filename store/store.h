@@ -1,0 +1,581 @@
+/*
+ * store.h - users' mailboxes: folders, messages, their flags and bytes.
+ *
+ * One MAPI-style store that POP3, IMAP, MAPI and LMTP see at the same time. A mailbox holds
+ * folders (FID), folders hold messages (MID; UID within the folder). Each mailbox has one
+ * ever-growing 48-bit counter; every created or changed object takes a value of it, and that is
+ * IMAP's MODSEQ and MAPI's change number alike.
+ *
+ * Threads    Reads run on any thread, each inside its own store_read, which belongs to that
+ *            thread. A read must end before the event loop turns: an old snapshot makes the file
+ *            grow. Changes are requests (struct store_op): store_submit() queues one from any
+ *            thread, it runs on the store's writer thread, and `done` is called on its executor
+ *            after it is durable.
+ * Ownership  Slices that a read returns point into the memory map and die with store_read_end().
+ * Errors     A function that fails leaves its out parameters untouched. ERR_CORRUPT: a checksum
+ *            does not match; the caller must not go on as if there were nothing there.
+ * Units      Sizes are bytes. Times are FILETIME: 100 ns since 1601-01-01 UTC ([MS-DTYP] 2.3.3).
+ */
+#ifndef GATEPOST_STORE_STORE_H
+#define GATEPOST_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/executor.h"
+#include "base/log.h"
+#include "store/engine/engine.h"
+#include "store/mime/mime.h"
+#include "store/uidset.h"
+
+struct store;
+struct mailbox;    /* an open mailbox; counted, shared by all sessions of its user */
+struct store_read; /* a snapshot of one mailbox */
+
+struct store_config {
+    const char *dir;
+    uint64_t map_bytes;     /* address space to reserve; 0: 1 TiB */
+    uint64_t reserve_bytes; /* refuse new mail when the disk has less than this left */
+    uint32_t max_log;       /* change log entries kept per mailbox; 0: 100,000 */
+    uint64_t max_message;   /* bytes; 0: 64 MiB */
+    uint32_t max_folders;   /* of a mailbox; 0: 100,000 */
+    bool create;            /* make the directory and an empty store where there is none */
+};
+
+/*
+ * ERR_NOT_FOUND: no store there and not `create`. ERR_UNSUPPORTED: a format version that this
+ * program does not know.
+ */
+struct err store_open(const struct store_config *config, struct log *log,
+                      struct store **out) MUST_USE;
+void store_close(struct store *st);
+
+/* A store over an engine that the caller opened (tests: the faulty one). Takes the engine over. */
+struct err store_open_engine(const struct store_config *config, struct engine *engine,
+                             struct log *log, struct store **out) MUST_USE;
+struct engine *store_engine(struct store *st);
+
+/* ---- requests ---- */
+
+/*
+ * What every change has in common. Embed it (the typed requests below do), fill in home, done and
+ * the request's inputs, and store_submit() it. It stays in place until `done`.
+ * `err`: ERR_UNAVAILABLE, ERR_UNKNOWN_END (repeatable: set `id` to make that safe), ERR_NO_SPACE,
+ * ERR_QUOTA, or what the request says.
+ */
+struct store_op {
+    struct executor *home;
+    void (*done)(struct store_op *op);
+    void *owner;               /* the caller's */
+    uint8_t id[ENGINE_ID_LEN]; /* optional idempotence key; all zero: none */
+    struct err err;
+    uint64_t modseq; /* highest counter value of the mailbox after it */
+    /* the store's */
+    struct err (*run)(struct engine_write *w, struct store_op *op);
+    struct mailbox *mailbox;
+    struct engine_batch batch;
+    struct engine_new_blob *blobs;
+    size_t n_blobs;
+};
+
+/* Queue a request that one of the store_*_init() functions made ready. */
+void store_submit(struct mailbox *mb, struct store_op *op);
+
+/* Submit and wait: for the command line and tests, never on a worker. op->home is not used. */
+struct err store_run(struct mailbox *mb, struct store_op *op);
+
+/* ---- mailboxes ---- */
+
+struct store_open_mailbox {
+    uint64_t mailbox_id;
+    struct executor *home;
+    void (*done)(struct store_open_mailbox *rq);
+    void *owner;
+    struct err err;
+    struct mailbox *mailbox; /* mailbox_close() it */
+    /* the store's */
+    struct engine_open open;
+    struct store *store;
+    struct store_op *create;
+};
+
+/*
+ * Open a mailbox; one that does not exist yet is made, with its tree of special folders
+ * ([MS-OXCSTOR] 3.1.4.1, [MS-OXOSFLD]). Asynchronous; store_mailbox_open_now() waits.
+ */
+void store_mailbox_open(struct store *st, struct store_open_mailbox *rq);
+struct err store_mailbox_open_now(struct store *st, uint64_t mailbox_id,
+                                  struct mailbox **out) MUST_USE;
+struct mailbox *mailbox_hold(struct mailbox *mb);
+void mailbox_close(struct mailbox *mb);
+uint64_t mailbox_id(const struct mailbox *mb);
+
+/* An id that no mailbox has or had. Taken durably. */
+struct err store_mailbox_new_id(struct store *st, uint64_t *id) MUST_USE;
+
+/* Delete a mailbox and all in it, in slices. Waits. */
+struct err store_mailbox_delete(struct store *st, uint64_t mailbox_id) MUST_USE;
+
+struct mailbox_info {
+    uint8_t replica_guid[16]; /* new after a restore of a copy */
+    uint64_t counter;         /* the last value that was taken */
+    uint64_t size, messages;  /* of all folders */
+    uint64_t quota;           /* bytes; 0: none */
+    uint64_t created;
+};
+
+/* ---- reading ---- */
+
+struct err store_read_begin(struct mailbox *mb, struct store_read **out) MUST_USE;
+void store_read_end(struct store_read *rd);
+uint64_t store_read_version(struct store_read *rd);
+struct err store_mailbox_info(struct store_read *rd, struct mailbox_info *out) MUST_USE;
+
+/* ---- folders ---- */
+
+/* The special folders of a MAPI store and their IMAP attributes (RFC 6154). */
+enum store_special {
+    SPECIAL_NONE,
+    SPECIAL_ROOT,
+    SPECIAL_DEFERRED_ACTION,
+    SPECIAL_SPOOLER_QUEUE,
+    SPECIAL_IPM_SUBTREE,
+    SPECIAL_INBOX,
+    SPECIAL_OUTBOX,
+    SPECIAL_SENT,  /* \Sent */
+    SPECIAL_TRASH, /* Deleted Items, \Trash */
+    SPECIAL_COMMON_VIEWS,
+    SPECIAL_SCHEDULE,
+    SPECIAL_SEARCH,
+    SPECIAL_VIEWS,
+    SPECIAL_SHORTCUTS,
+    SPECIAL_DRAFTS,  /* \Drafts */
+    SPECIAL_JUNK,    /* Junk Email, \Junk */
+    SPECIAL_ARCHIVE, /* \Archive */
+    SPECIAL_CALENDAR,
+    SPECIAL_CONTACTS,
+    SPECIAL_TASKS,
+    SPECIAL_NOTES,
+    SPECIAL_JOURNAL,
+    SPECIAL_ALL,       /* \All, only where a client made one (RFC 6154 3) */
+    SPECIAL_FLAGGED,   /* \Flagged, likewise */
+    SPECIAL_IMPORTANT, /* \Important (RFC 8457), likewise */
+    SPECIAL_COUNT
+};
+
+struct store_folder {
+    uint64_t fid, parent;
+    struct slice name;  /* UTF-8, NFC, of this level; dies with the read */
+    struct slice class; /* PidTagContainerClass: "IPF.Note", ...; dies with the read */
+    enum store_special special;
+    bool noselect; /* only a level of the hierarchy: holds no messages (RFC 9051 6.3.5) */
+    bool visible;  /* to IMAP: in the IPM subtree, of a mail class */
+    bool subscribed;
+    bool has_children;
+    uint32_t uidvalidity, uidnext;
+    uint32_t exists, unseen, deleted;
+    uint32_t recent_from;   /* UIDs from here on are \Recent to the next that selects */
+    uint64_t size;          /* of all its messages */
+    uint64_t modseq;        /* HIGHESTMODSEQ: last change of anything in it, expunges too; >= 1 */
+    uint64_t flags_modseq;  /* last change to a message that existed already */
+    uint64_t expunge_floor; /* tombstones before this modseq are gone */
+    uint64_t cn, created;
+};
+
+struct err store_folder_get(struct store_read *rd, uint64_t fid, struct store_folder *out) MUST_USE;
+
+/*
+ * The folder at `path`: UTF-8, '/' between levels, below the IPM subtree; a first level INBOX in
+ * any case is the Inbox. ERR_NOT_FOUND.
+ */
+struct err store_folder_find(struct store_read *rd, struct slice path,
+                             struct store_folder *out) MUST_USE;
+
+/* A special folder; never fails for those that every mailbox has. */
+struct err store_folder_special(struct store_read *rd, enum store_special special,
+                                struct store_folder *out) MUST_USE;
+
+/* The path of a folder, as store_folder_find() takes it ("INBOX" for the Inbox). */
+struct err store_folder_path(struct store_read *rd, uint64_t fid, struct buf *out) MUST_USE;
+
+struct store_folder_entry {
+    struct store_folder folder; /* its slices live in the arena */
+    struct slice path;
+    uint32_t depth;
+};
+
+/*
+ * Every folder below the IPM subtree (`all`: below the root), each before its children, siblings
+ * in order of name, INBOX first.
+ */
+struct err store_folder_list(struct store_read *rd, bool all, struct arena *in,
+                             struct store_folder_entry **out, size_t *n) MUST_USE;
+
+/*
+ * Names that were subscribed to (RFC 3501 6.3.6: they may outlive their folder), as paths, in
+ * order.
+ */
+struct err store_subscriptions(struct store_read *rd, struct arena *in, struct slice **out,
+                               size_t *n) MUST_USE;
+
+/*
+ * Why a name cannot be that of a new folder: empty levels, control characters, levels longer than
+ * 255 bytes, more than 1,000 levels or 4,096 bytes. ERR_INVALID or ERR_TOO_BIG.
+ */
+struct err store_folder_name_check(struct slice path) MUST_USE;
+
+/* Make a folder, and the levels above it that are missing. ERR_EXISTS. */
+struct store_folder_create {
+    struct store_op op;
+    struct slice path;          /* must live until done */
+    enum store_special special; /* SPECIAL_NONE, or a use that no folder has yet (ERR_CONFLICT) */
+    struct slice class;         /* empty: that of the parent */
+    uint64_t fid;               /* out */
+    uint32_t uidvalidity;       /* out */
+};
+void store_folder_create_init(struct store_folder_create *rq);
+
+/*
+ * Delete a folder and its messages; with children left it stays as a \Noselect level.
+ * ERR_NOT_FOUND; ERR_DENIED: a special folder of MAPI, or a level that only exists for its
+ * children.
+ */
+struct store_folder_delete {
+    struct store_op op;
+    uint64_t fid;
+};
+void store_folder_delete_init(struct store_folder_delete *rq);
+
+/*
+ * Rename (and move) a folder with all below it; missing levels above the new name are made.
+ * Renaming the Inbox moves its messages to a new folder of that name and leaves the Inbox empty,
+ * children stay (RFC 3501 6.3.5). ERR_NOT_FOUND, ERR_EXISTS, ERR_DENIED (special; into itself).
+ */
+struct store_folder_rename {
+    struct store_op op;
+    uint64_t fid;
+    struct slice path; /* the new one; must live until done */
+};
+void store_folder_rename_init(struct store_folder_rename *rq);
+
+struct store_subscribe {
+    struct store_op op;
+    struct slice path; /* must live until done */
+    bool on;           /* ERR_NOT_FOUND: off, and was not subscribed */
+};
+void store_subscribe_init(struct store_subscribe *rq);
+
+/* ---- views: from sequence numbers to UIDs ---- */
+
+/*
+ * The UIDs of a folder at one moment as a list of runs: immutable, counted, shared between
+ * sessions that see the same. An idle session on 1,000,000 messages costs a pointer.
+ */
+struct store_view;
+
+struct err store_view_open(struct store_read *rd, uint64_t fid, struct store_view **out) MUST_USE;
+struct store_view *store_view_hold(struct store_view *view);
+void store_view_close(struct store_view *view);
+
+uint32_t store_view_count(const struct store_view *view);
+uint32_t store_view_last_uid(const struct store_view *view); /* 0 when empty */
+
+/* seq is 1..count. The seq of a UID, or 0 where it is not in the view. */
+uint32_t store_view_uid(const struct store_view *view, uint32_t seq);
+uint32_t store_view_seq(const struct store_view *view, uint32_t uid);
+
+/* The number of members < uid: 1 + this is where `uid` would stand. */
+uint32_t store_view_rank(const struct store_view *view, uint32_t uid);
+
+/* The members as runs, for set arithmetic; owned by the view. */
+const struct uidset *store_view_uids(const struct store_view *view);
+
+/* Every member of `old` that `new` lacks. */
+void store_view_gone(const struct store_view *old, const struct store_view *new,
+                     struct uidset *gone);
+
+/* `old`, and what arrived in `new` behind its end: for when EXPUNGE may not be told yet. */
+struct store_view *store_view_extend(struct store_view *old, const struct store_view *new) MUST_USE;
+
+/* The unseen messages of a folder, as runs. */
+struct err store_unseen(struct store_read *rd, uint64_t fid, struct uidset *out) MUST_USE;
+
+/* ---- messages ---- */
+
+enum store_flag {
+    FLAG_SEEN = 1 << 0,     /* mfRead */
+    FLAG_ANSWERED = 1 << 1, /* PidTagLastVerbExecuted */
+    FLAG_FLAGGED = 1 << 2,  /* PidTagFlagStatus */
+    FLAG_DELETED = 1 << 3,  /* MSGSTATUS_DELMARKED */
+    FLAG_DRAFT = 1 << 4,    /* mfUnsent */
+    FLAG_ALL_IMAP = (1 << 5) - 1,
+    FLAG_ATTACHMENTS = 1 << 8, /* computed at delivery: PidTagHasAttachments */
+};
+
+/* A message in its folder: 64 bytes on disk, packed 63 to a page. */
+struct message_row {
+    uint32_t uid;
+    uint16_t flags;
+    int16_t zone;         /* of internaldate: minutes east of UTC, echoed as APPEND gave it */
+    uint32_t size;        /* bytes: RFC822.SIZE, LIST, len(BODY[]) */
+    uint32_t keyword_set; /* 0: none; see store_keywords() */
+    uint64_t mid;
+    uint64_t modseq;  /* the greatest of cn, read_cn and any other change's */
+    uint64_t cn;      /* last change of content or properties */
+    uint64_t read_cn; /* last change of the read state */
+    uint64_t internaldate;
+    uint64_t savedate; /* when it came into this folder (RFC 8514); whole seconds */
+    int64_t sent;      /* of the Date field: Unix seconds, taken without its zone for SENTON */
+    uint64_t blob;     /* its bytes */
+};
+
+struct err store_message(struct store_read *rd, uint64_t fid, uint32_t uid,
+                         struct message_row *out) MUST_USE;
+
+/* Where a MID is. */
+struct err store_message_by_mid(struct store_read *rd, uint64_t mid, uint64_t *fid,
+                                uint32_t *uid) MUST_USE;
+
+/*
+ * Walk the messages of a folder by UID, from `from` on: 3 ns each. Close it before the read ends.
+ * *row lives until the next call. ERR_NOT_FOUND: at the end.
+ */
+struct store_rows;
+struct store_rows *store_rows_open(struct store_read *rd, uint64_t fid, uint32_t from) MUST_USE;
+struct err store_rows_next(struct store_rows *rows, const struct message_row **row) MUST_USE;
+/* Go on at the first UID >= uid (forwards or backwards); cheap within a group. */
+void store_rows_seek(struct store_rows *rows, uint32_t uid);
+void store_rows_close(struct store_rows *rows);
+
+/*
+ * Messages that exist and whose modseq is beyond `since` (new ones too), as UIDs. From the change
+ * log where it reaches back that far, else by a walk.
+ */
+struct err store_changed_since(struct store_read *rd, uint64_t fid, uint64_t since,
+                               struct uidset *out) MUST_USE;
+
+/*
+ * UIDs expunged from the folder after `since`. *complete is false where tombstones that old are
+ * gone: the caller then has to treat every UID it does not see as expunged (RFC 7162 3.2.5.1).
+ */
+struct err store_expunged_since(struct store_read *rd, uint64_t fid, uint64_t since,
+                                struct uidset *out, bool *complete) MUST_USE;
+
+/* The keywords of a row's keyword_set. They live as long as the mailbox is open. */
+struct keyword_set {
+    uint32_t n;
+    const struct slice *names;
+};
+struct err store_keywords(struct store_read *rd, uint32_t keyword_set,
+                          const struct keyword_set **out) MUST_USE;
+
+/* Every keyword in use or ever used in the mailbox: for FLAGS. Names live in the arena. */
+struct err store_all_keywords(struct store_read *rd, struct arena *in, struct slice **out,
+                              size_t *n) MUST_USE;
+
+/* What was computed of the bytes at delivery. Slices die with the read. */
+struct message_meta {
+    uint8_t hash[ENGINE_HASH_LEN]; /* of the content: EMAILID comes of it */
+    struct slice envelope;         /* wire forms (mime.h) */
+    struct slice bodystructure;
+    struct slice body;
+    struct slice parts;  /* for mime_decode() */
+    uint32_t header_len; /* with the empty line */
+};
+struct err store_message_meta(struct store_read *rd, const struct message_row *row,
+                              struct message_meta *out) MUST_USE;
+
+/* As engine_blob_piece(): the bytes from `offset` to the end of the piece they lie in. */
+struct err store_message_piece(struct store_read *rd, const struct message_row *row,
+                               uint64_t offset, struct slice *piece) MUST_USE;
+
+/*
+ * A range of the message as one slice: of the map where it lies in one piece, a copy in `in`
+ * otherwise. For headers and for what must be looked at whole.
+ */
+struct err store_message_bytes(struct store_read *rd, const struct message_row *row,
+                               uint64_t offset, uint64_t len, struct arena *in,
+                               struct slice *out) MUST_USE;
+
+/* Keep the bytes of a message while they are streamed, though it be expunged meanwhile. */
+void store_pin(struct store *st, const struct message_row *row);
+void store_unpin(struct store *st, const struct message_row *row);
+
+/* The UIDL of POP3: at most 70 printable characters, stable for ever, or the imported one. */
+struct err store_uidl(struct store_read *rd, uint64_t fid, const struct message_row *row,
+                      struct buf *out) MUST_USE;
+
+/* EMAILID (RFC 8474): of the content, survives moves and copies. 1 to 255 of [A-Za-z0-9_-]. */
+void store_email_id(const struct message_meta *meta, struct buf *out);
+
+/* MAILBOXID: survives a rename. */
+void store_mailbox_object_id(const struct mailbox_info *info, const struct store_folder *folder,
+                             struct buf *out);
+
+/* ---- changing messages ---- */
+
+/*
+ * Bytes of a message, with what is derived of them (hash, structure, envelope): made once, on the
+ * calling thread, and given to any number of appends and deliveries. Counted; read by any thread.
+ */
+struct store_prepared;
+
+/* Takes a copy of nothing: `spool` is taken over. ERR_TOO_BIG. */
+struct store_spool;
+struct err store_prepare(struct store *st, struct store_spool *spool,
+                         struct store_prepared **out) MUST_USE;
+struct store_prepared *store_prepared_hold(struct store_prepared *prepared);
+void store_prepared_free(struct store_prepared *prepared);
+uint64_t store_prepared_size(const struct store_prepared *prepared);
+const uint8_t *store_prepared_hash(const struct store_prepared *prepared);
+
+/*
+ * The same off the caller's thread, for large ones: `done` on home. A worker uses it when the
+ * message has more than STORE_PREPARE_INLINE bytes.
+ */
+enum { STORE_PREPARE_INLINE = 256 * 1024 };
+struct store_prepare_op {
+    struct store_spool *spool; /* taken over */
+    struct executor *home;
+    void (*done)(struct store_prepare_op *op);
+    void *owner;
+    struct err err;
+    struct store_prepared *prepared; /* out; free it */
+    struct store *store;
+    struct task task;
+    struct store_prepare_op *next;
+};
+void store_prepare_async(struct store *st, struct store_prepare_op *op);
+
+/*
+ * A message on its way in: small ones in memory, large ones in an unlinked file of the store's
+ * directory. ERR_TOO_BIG: beyond max_message; ERR_NO_SPACE.
+ */
+struct store_spool *store_spool_new(struct store *st) MUST_USE;
+struct err store_spool_put(struct store_spool *spool, struct slice bytes) MUST_USE;
+uint64_t store_spool_size(const struct store_spool *spool);
+/* All bytes as one slice, until the next put. */
+struct err store_spool_bytes(struct store_spool *spool, struct slice *out) MUST_USE;
+void store_spool_free(struct store_spool *spool);
+
+struct store_new_message {
+    struct store_prepared *prepared; /* held by the caller until done */
+    uint16_t flags;
+    const struct slice *keywords; /* must live until done */
+    size_t n_keywords;
+    uint64_t internaldate;
+    int16_t zone;
+    struct slice uidl; /* an imported UIDL, or empty */
+};
+
+/*
+ * Add messages to a folder, all or none. UIDs are consecutive.
+ * ERR_NOT_FOUND: the folder is gone. ERR_QUOTA, ERR_NO_SPACE, ERR_LIMIT (out of UIDs).
+ */
+struct store_append {
+    struct store_op op;
+    uint64_t fid;
+    const struct store_new_message *messages; /* must live until done */
+    size_t n;
+    uint32_t first_uid;   /* out */
+    uint32_t uidvalidity; /* out */
+};
+void store_append_init(struct store_append *rq);
+
+enum store_flags_how { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
+
+/*
+ * Change flags. Messages that are gone are passed over. A message whose flags are already as
+ * wanted is not changed and keeps its modseq.
+ */
+struct store_set_flags {
+    struct store_op op;
+    uint64_t fid;
+    struct uidset uids; /* the caller's */
+    enum store_flags_how how;
+    uint16_t flags;
+    const struct slice *keywords; /* must live until done */
+    size_t n_keywords;
+    bool conditional; /* leave those alone whose modseq is > unchanged_since ... */
+    uint64_t unchanged_since;
+    struct uidset modified; /* out: ... and name them; uidset_done() it */
+    struct uidset changed;  /* out: those that did change; uidset_done() it */
+};
+void store_set_flags_init(struct store_set_flags *rq);
+
+/* Remove messages. */
+struct store_expunge {
+    struct store_op op;
+    uint64_t fid;
+    bool everything;        /* all of the folder; else: */
+    struct uidset uids;     /* the caller's */
+    bool only_deleted;      /* only those that have \Deleted */
+    struct uidset expunged; /* out; uidset_done() it */
+};
+void store_expunge_init(struct store_expunge *rq);
+
+/*
+ * Copy or move messages to another folder (or the same), all or none; the copies share the bytes.
+ * Those that are gone are passed over. ERR_NOT_FOUND: the target is gone.
+ */
+struct store_copy {
+    struct store_op op;
+    uint64_t from, to;
+    struct uidset uids; /* the caller's */
+    bool move;
+    struct uidset source; /* out: what was copied, in order; the copies' UIDs are */
+    uint32_t first_uid;   /* out: ... consecutive from here; uidset_done(&source) */
+    uint32_t uidvalidity; /* out: of the target */
+};
+void store_copy_init(struct store_copy *rq);
+
+/* Claim what is \Recent (RFC 3501 2.3.2): the next to select sees later ones only. */
+struct store_claim_recent {
+    struct store_op op;
+    uint64_t fid;
+    uint32_t from, to; /* out: UIDs from <= uid < to are this session's */
+};
+void store_claim_recent_init(struct store_claim_recent *rq);
+
+struct store_set_quota {
+    struct store_op op;
+    uint64_t quota; /* bytes; 0: none */
+};
+void store_set_quota_init(struct store_set_quota *rq);
+
+/* ---- watching ---- */
+
+/*
+ * `changed` is called on `home` when the mailbox may have changed since it was last called; what
+ * changed is found by reading. Also for changes by other processes.
+ */
+struct store_watch {
+    struct engine_watch engine;
+    void (*changed)(struct store_watch *watch);
+    void (*stopped)(struct store_watch *watch);
+    void *owner;
+};
+void store_watch_start(struct mailbox *mb, struct store_watch *watch, struct executor *home);
+/* See engine_watch_stop(): `stopped` is called on home, then *watch may go. */
+void store_watch_stop(struct store_watch *watch, void (*stopped)(struct store_watch *watch));
+
+/* ---- the whole store ---- */
+
+struct store_verify_report {
+    uint64_t mailboxes, folders, messages, blobs, faults;
+};
+
+/*
+ * Check every invariant on a live store: counters, runs, references, the change log, checksums,
+ * blobs against their hashes. `finding` is told each fault in words.
+ */
+struct err store_verify(struct store *st, void (*finding)(void *ctx, const char *text), void *ctx,
+                        struct store_verify_report *report) MUST_USE;
+
+/* Make a store of a backup: new replica GUIDs, new UIDVALIDITYs. Both are directories. */
+struct err store_restore(const char *backup_dir, const char *store_dir, struct log *log) MUST_USE;
+
+/* Rewrite the file without its free pages. ERR_DENIED: another process has it open. */
+struct err store_compact(const char *dir, struct log *log) MUST_USE;
+
+#endif
