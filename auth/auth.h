@@ -1,0 +1,284 @@
+/*
+ * auth.h - who is this, and may he come in: one answer for every protocol.
+ *
+ * Every attempt to log on ends in exactly one verdict with a stage and a reason, sealed before
+ * the mailbox is opened and recorded before the client is answered. USER/PASS, LOGIN and HTTP
+ * Basic are the PLAIN mechanism under other names. libsasl2 is the engine of mechanisms, run by
+ * callbacks only: no file outside Gatepost's configuration changes what it does.
+ *
+ *   transport -> syntax -> mechanism -> identity -> credential -> policy -> ok
+ *
+ * Threads    An attempt belongs to its connection's thread (home). Steps run on a bounded pool,
+ *            one at a time, with fair queues per client address; answers are posted to home.
+ *            auth_resolve(), auth_mechanisms() and the record functions run on any thread.
+ * Ownership  Secrets live in memory that is wiped; they are in no record and no log line.
+ * Errors     A refusal is a verdict, not an error.
+ * Units      Times are FILETIME; durations are milliseconds.
+ */
+#ifndef GATEPOST_AUTH_AUTH_H
+#define GATEPOST_AUTH_AUTH_H
+
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/executor.h"
+#include "base/log.h"
+
+/* ---- words ---- */
+
+enum auth_protocol {
+    AUTH_POP3 = 1 << 0,
+    AUTH_IMAP = 1 << 1,
+    AUTH_MAPI = 1 << 2,
+    AUTH_LMTP = 1 << 3,
+    AUTH_OPS = 1 << 4,
+};
+
+enum auth_stage {
+    AUTH_STAGE_TRANSPORT,
+    AUTH_STAGE_SYNTAX,
+    AUTH_STAGE_MECHANISM,
+    AUTH_STAGE_IDENTITY,
+    AUTH_STAGE_CREDENTIAL,
+    AUTH_STAGE_POLICY,
+    AUTH_STAGE_OK,
+};
+
+/*
+ * Why. Each protocol has a table from these to its answers (a test finds any gap).
+ * Event ids 11310 and 11103 are Exchange 5.5's (Q256221); the others are ours.
+ *
+ *    reason                    name            stage       event */
+#define AUTH_REASONS(X)                                                                            \
+    X(AUTH_OK, "ok", AUTH_STAGE_OK, 11301)                                                         \
+    X(AUTH_WRONG_SECRET, "wrong-secret", AUTH_STAGE_CREDENTIAL, 11310)                             \
+    X(AUTH_UNKNOWN_USER, "unknown-user", AUTH_STAGE_IDENTITY, 11310)                               \
+    X(AUTH_AMBIGUOUS_NAME, "ambiguous-name", AUTH_STAGE_IDENTITY, 11310)                           \
+    X(AUTH_BAD_NAME, "bad-name", AUTH_STAGE_IDENTITY, 11310)                                       \
+    X(AUTH_LOCKED, "locked", AUTH_STAGE_POLICY, 11310)                                             \
+    X(AUTH_NOT_AUTHORIZED, "not-authorized", AUTH_STAGE_POLICY, 11310)                             \
+    X(AUTH_EXPIRED, "expired", AUTH_STAGE_POLICY, 11311)                                           \
+    X(AUTH_PROTOCOL_OFF, "protocol-off", AUTH_STAGE_POLICY, 11312)                                 \
+    X(AUTH_NEEDS_TLS, "needs-tls", AUTH_STAGE_TRANSPORT, 11313)                                    \
+    X(AUTH_BACK_OFF, "back-off", AUTH_STAGE_POLICY, 11314)                                         \
+    X(AUTH_UNAVAILABLE, "unavailable", AUTH_STAGE_CREDENTIAL, 11315)                               \
+    X(AUTH_BUSY, "busy", AUTH_STAGE_CREDENTIAL, 11315)                                             \
+    X(AUTH_BAD_MECHANISM, "bad-mechanism", AUTH_STAGE_MECHANISM, 11318)                            \
+    X(AUTH_BAD_EXCHANGE, "bad-exchange", AUTH_STAGE_SYNTAX, 11319)                                 \
+    X(AUTH_BAD_BINDING, "bad-binding", AUTH_STAGE_TRANSPORT, 11320)                                \
+    X(AUTH_CANCELLED, "cancelled", AUTH_STAGE_SYNTAX, 11321)                                       \
+    X(AUTH_LOST, "lost", AUTH_STAGE_TRANSPORT, 11103)                                              \
+    /* after a good verdict; these are events of their own */                                      \
+    X(AUTH_TOO_MANY, "too-many-connections", AUTH_STAGE_OK, 11316)                                 \
+    X(AUTH_NO_MAILBOX, "mailbox-unavailable", AUTH_STAGE_OK, 11317)
+
+enum auth_reason {
+#define AUTH_REASON_AS_ENUM(reason, name, stage, event) reason,
+    AUTH_REASONS(AUTH_REASON_AS_ENUM)
+#undef AUTH_REASON_AS_ENUM
+        AUTH_REASON_COUNT
+};
+
+const char *auth_protocol_name(enum auth_protocol protocol); /* "pop3", "imap", ... */
+const char *auth_stage_name(enum auth_stage stage);
+const char *auth_reason_name(enum auth_reason reason);
+enum auth_stage auth_reason_stage(enum auth_reason reason);
+unsigned auth_reason_event(enum auth_reason reason);
+
+/* ---- accounts, as auth needs them ---- */
+
+struct auth_account {
+    struct slice identity; /* canonical; all slices live in the arena that was given */
+    struct slice display_name;
+    struct slice nt_domain;   /* or empty */
+    struct slice credentials; /* as auth_credentials_make() wrote them; empty: none set */
+    uint64_t mailbox_id;
+    unsigned protocols; /* mask of enum auth_protocol: which he may use */
+    bool locked, admin;
+    uint64_t expires;    /* of the secret; 0: never */
+    uint64_t generation; /* raised by every change */
+};
+
+/* Where accounts come from. The gateway plugs the store in. Called on any thread. */
+struct auth_source {
+    /*
+     * The account whose name or alias is `name` (canonical form, see auth_name()).
+     * ERR_NOT_FOUND; ERR_CONFLICT: more than one; anything else: the source cannot tell now.
+     */
+    struct err (*lookup)(struct auth_source *source, struct slice name, struct arena *in,
+                         struct auth_account *out);
+};
+
+/* ---- records ---- */
+
+/* The facts of a connection that verdicts and records need. The session keeps it up to date. */
+struct auth_peer {
+    enum auth_protocol protocol;
+    const char *listener; /* its name in the configuration */
+    const char *session_id;
+    struct sockaddr_storage remote, local;
+    struct slice client_name; /* IMAP ID; may be empty */
+    bool tls;
+    const char *tls_version, *tls_cipher; /* NULL without TLS */
+    unsigned tls_bits;
+    bool plaintext_ok; /* listener policy: PLAIN, LOGIN, USER/PASS without TLS */
+    bool exempt;       /* from back-off: a trusted network */
+    /* Channel binding data of RFC 5929/9266 by type ("tls-exporter"); false: there is none. */
+    bool (*binding)(void *ctx, struct slice type, struct buf *out);
+    void *binding_ctx;
+};
+
+struct auth_record {
+    uint64_t time;
+    enum auth_reason reason;
+    const struct auth_peer *peer;
+    struct slice mechanism;  /* "PLAIN", "SCRAM-SHA-256-PLUS"; of USER/PASS and LOGIN: "USER",
+                                "LOGIN-COMMAND" */
+    struct slice name_given; /* as the client sent it: any bytes */
+    struct slice identity;   /* canonical; empty where none was found */
+    struct slice actor;      /* who authenticated, where he acts for another; else empty */
+    bool legacy_charset;     /* the secret matched in the configured legacy character set */
+    uint64_t latency_ms;
+};
+
+/*
+ * Gets every record, on the thread that sealed the verdict, before the client is answered. `line`
+ * is the record as one line of JSON, with its line feed. Returns after the line is written.
+ */
+struct auth_sink {
+    void (*record)(struct auth_sink *sink, const struct auth_record *record, struct slice line);
+};
+
+/* The line; escapes whatever bytes the client sent into valid JSON. */
+void auth_record_put(const struct auth_record *record, struct buf *out);
+
+/* ---- the layer ---- */
+
+struct auth_config {
+    const char *host_name;      /* of this server: SASL's serverFQDN */
+    const char *const *domains; /* local mail domains; NULL-terminated; the first is default */
+    const char *nt_domain;      /* of accounts that name none; or NULL */
+    const char *legacy_charset; /* secrets are tried in it after UTF-8; or NULL */
+    uint8_t server_secret[32];  /* from the store: fake salts come of it */
+    unsigned iterations;        /* of SCRAM keys: 4,096 to 65,536; 0: 4,096 */
+    unsigned threads;           /* of the pool; 0: number of cores */
+    unsigned max_waiting;       /* steps that wait for the pool; 0: 10,000 */
+    unsigned max_per_user;      /* sessions per user and address; 0: 50 */
+    bool no_back_off;
+};
+
+struct auth;
+
+/* One per process (libsasl2's state is global). Call before other threads run. */
+struct err auth_new(const struct auth_config *config, struct auth_source *source,
+                    struct auth_sink *sink, struct log *log, struct auth **out) MUST_USE;
+void auth_free(struct auth *auth);
+
+/* On SIGHUP: what can change without a restart (all but the threads) does. */
+struct err auth_reconfigure(struct auth *auth, const struct auth_config *config) MUST_USE;
+
+/*
+ * What may be advertised to this peer now, in order of preference: "SCRAM-SHA-256-PLUS", ...
+ * The strings are static. USER/PASS and LOGIN go with "PLAIN".
+ */
+size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const char *names[],
+                       size_t max);
+
+/* May secrets be sent as they are (PLAIN and its other names)? */
+bool auth_plaintext_allowed(const struct auth_peer *peer);
+
+/* ---- attempts ---- */
+
+struct auth_verdict {
+    enum auth_reason reason;
+    struct slice identity; /* with AUTH_OK; lives as long as the attempt */
+    uint64_t mailbox_id;
+    bool admin;
+};
+
+/* One try to log on: one verdict, one record. */
+struct auth_attempt;
+
+enum auth_state {
+    AUTH_IDLE,      /* made, not started */
+    AUTH_WORKING,   /* `answer` will be called */
+    AUTH_CHALLENGE, /* send auth_attempt_challenge(), then auth_attempt_step() the client's line */
+    AUTH_DONE,      /* see auth_attempt_verdict() */
+};
+
+/*
+ * `answer` is called on home after every start or step, never from inside it. `peer` must outlive
+ * the attempt.
+ */
+struct auth_attempt *auth_attempt_new(struct auth *auth, const struct auth_peer *peer,
+                                      struct executor *home,
+                                      void (*answer)(struct auth_attempt *attempt, void *owner),
+                                      void *owner) MUST_USE;
+
+/*
+ * AUTH / AUTHENTICATE: `initial` is the initial response in base64 as the client sent it ("=" is
+ * the empty one), or NULL where there was none. Lines are without their CRLF; "*" cancels.
+ */
+void auth_attempt_start(struct auth_attempt *attempt, struct slice mechanism,
+                        const struct slice *initial);
+void auth_attempt_step(struct auth_attempt *attempt, struct slice line);
+
+/* USER/PASS, LOGIN, Basic: any bytes. `command` names it in the record. */
+void auth_attempt_password(struct auth_attempt *attempt, const char *command, struct slice name,
+                           struct slice secret);
+
+enum auth_state auth_attempt_state(const struct auth_attempt *attempt);
+struct slice auth_attempt_challenge(const struct auth_attempt *attempt); /* base64, maybe empty */
+const struct auth_verdict *auth_attempt_verdict(const struct auth_attempt *attempt);
+
+/*
+ * Done with it, in any state: `answer` is not called any more. Without a verdict it is recorded as
+ * lost (event 11103). NULL is fine.
+ */
+void auth_attempt_free(struct auth_attempt *attempt);
+
+/* The longest line that a client may send in an exchange (base64, without CRLF). */
+enum { AUTH_MAX_LINE = 8192, AUTH_MAX_SECRET = 1000, AUTH_MAX_NAME = 1024 };
+
+/* A connection that ends without any attempt having been made, or between USER and PASS. */
+void auth_record_lost(struct auth *auth, const struct auth_peer *peer, struct slice name_given);
+
+/* AUTH_TOO_MANY or AUTH_NO_MAILBOX, after a good verdict. */
+void auth_record_event(struct auth *auth, const struct auth_peer *peer, struct slice identity,
+                       enum auth_reason reason);
+
+/* Count a session in; ERR_LIMIT: this user has as many from this address as he may. */
+struct err auth_session_enter(struct auth *auth, const struct auth_peer *peer,
+                              struct slice identity) MUST_USE;
+void auth_session_leave(struct auth *auth, const struct auth_peer *peer, struct slice identity);
+
+/* ---- names and secrets ---- */
+
+/*
+ * The canonical form of one name or alias: PRECIS UsernameCaseMapped (RFC 8265 3.3), of
+ * local@domain each part. ERR_INVALID: this can be no name.
+ */
+struct err auth_name(struct slice given, struct arena *in, struct slice *out) MUST_USE;
+
+/*
+ * The account that a name as typed means, in any of the forms: alias, user@domain,
+ * DOMAIN\account, DOMAIN/account, DOMAIN\account\alias, DOMAIN/account/alias.
+ * ERR_NOT_FOUND, ERR_CONFLICT (ambiguous), ERR_INVALID, ERR_UNAVAILABLE.
+ */
+struct err auth_resolve(struct auth *auth, struct slice given, struct arena *in,
+                        struct auth_account *out) MUST_USE;
+
+/* The same for a recipient's address: local@domain, also with +detail behind the local part. */
+struct err auth_resolve_recipient(struct auth *auth, struct slice address, struct arena *in,
+                                  struct auth_account *out) MUST_USE;
+
+/*
+ * Salted SCRAM-SHA-256 and SCRAM-SHA-1 keys of a secret (OpaqueString, RFC 8265 4.2), as text.
+ * ERR_INVALID: not UTF-8 or has forbidden characters; ERR_TOO_BIG: beyond AUTH_MAX_SECRET.
+ */
+struct err auth_credentials_make(struct slice secret, unsigned iterations,
+                                 struct buf *out) MUST_USE;
+
+#endif
