@@ -1,0 +1,231 @@
+/*
+ * imap_int.h - shared inside protocols/imap/.
+ *
+ * The way of a command:
+ *
+ *   reader.c    collects one command: its line and its literals, answering "+" where a literal is
+ *               synchronizing; small literals stay in the command's bytes, APPEND's are streamed
+ *               to the handler's literal sink.
+ *   command.c   the table of commands: name, states, capability, handler, section. Dispatch,
+ *               CAPABILITY and the documents come of it.
+ *   handlers    parse with imap_arg_*(), ask the store, put untagged answers, and end with
+ *               imap_ok(), imap_no() or imap_bad(). What takes more than one pull or waits for
+ *               the store sets cmd->resume and returns STEP_MORE or STEP_WAIT.
+ *   sync.c      between the handler's end and the tagged line: tells the client what changed in
+ *               the selected mailbox, as the RFC lets it at that point.
+ *
+ * One command runs at a time; what is pipelined behind it waits in the input.
+ */
+#ifndef GATEPOST_PROTOCOLS_IMAP_IMAP_INT_H
+#define GATEPOST_PROTOCOLS_IMAP_IMAP_INT_H
+
+#include "protocols/imap/imap.h"
+
+enum imap_state {
+    STATE_NOT_AUTHENTICATED = 1 << 0,
+    STATE_AUTHENTICATED = 1 << 1,
+    STATE_SELECTED = 1 << 2,
+    STATE_LOGOUT = 1 << 3,
+};
+#define STATE_ANY (STATE_NOT_AUTHENTICATED | STATE_AUTHENTICATED | STATE_SELECTED)
+#define STATE_LOGGED_ON (STATE_AUTHENTICATED | STATE_SELECTED)
+
+enum imap_step {
+    STEP_DONE, /* imap_ok(), imap_no() or imap_bad() was called */
+    STEP_MORE, /* call cmd->resume when there is room for more output, or in the next turn */
+    STEP_WAIT, /* imap_wake() will be called; then cmd->resume */
+    STEP_READ, /* needs the client's next line (AUTHENTICATE, IDLE); then cmd->line */
+};
+
+struct imap_session;
+struct imap_cmd;
+
+/* How literals of a command are taken that are not kept in memory (APPEND). */
+struct imap_literal_sink {
+    /*
+     * A literal of `size` bytes is announced (`binary`: literal8, `~{n}`), behind what cmd->text
+     * holds so far. OK: send it (and `data` gets it, then `end`). Otherwise the command ends with
+     * this answer: a synchronizing literal is not asked for, a non-synchronizing one is skipped.
+     */
+    enum imap_step (*begin)(struct imap_session *s, struct imap_cmd *c, uint64_t size, bool binary);
+    enum imap_step (*data)(struct imap_session *s, struct imap_cmd *c, struct slice bytes);
+    enum imap_step (*end)(struct imap_session *s, struct imap_cmd *c);
+};
+
+/* One row of the table (command.c). */
+struct imap_command {
+    const char *name;       /* "FETCH"; with UID: "UID FETCH" is a row of its own */
+    unsigned states;        /* where it is allowed */
+    const char *capability; /* it comes and goes with this one; NULL: always there */
+    enum imap_step (*handler)(struct imap_session *s, struct imap_cmd *c);
+    unsigned flags;
+    const char *usage;
+    const char *section;
+    const struct imap_literal_sink *literals; /* NULL: kept in memory */
+};
+
+enum imap_command_flag {
+    CMD_UID = 1 << 0,        /* its numbers are UIDs */
+    CMD_NO_EXPUNGE = 1 << 1, /* EXPUNGE may not be told while it runs (RFC 3501 7.4.1) */
+    CMD_WRITES = 1 << 2,     /* refused with READ-ONLY in an examined mailbox */
+    CMD_NO_SYNC = 1 << 3,    /* tells nothing of the mailbox at its end */
+};
+
+enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD };
+
+/* The command being run. All of it goes when the tagged line is out. */
+struct imap_cmd {
+    struct arena arena;
+    struct slice tag;
+    const struct imap_command *def;
+    struct slice text;     /* its arguments, literals in place as "{n}" CRLF and n bytes */
+    struct slice rest;     /* what imap_arg_*() have not yet taken */
+    const char *complaint; /* what imap_arg_*() stumbled over, for BAD */
+    bool secret;           /* text may hold a secret: wipe it */
+    enum imap_step (*resume)(struct imap_session *s, struct imap_cmd *c);
+    enum imap_step (*line)(struct imap_session *s, struct imap_cmd *c, struct slice line);
+    void (*cleanup)(struct imap_cmd *c); /* frees what hangs on state; called once, always */
+    void *state;                         /* the handler's, in the arena or freed by cleanup */
+    /* the tagged answer */
+    enum imap_status status;
+    char *code; /* "[TRYCREATE]" with brackets, or NULL; in the arena */
+    const char *answer;
+    enum session_next after; /* NEXT_READ, or NEXT_TLS, NEXT_COMPRESS, NEXT_CLOSE */
+};
+
+/* The selected mailbox, and what the client knows of it. */
+struct imap_selected {
+    uint64_t fid;
+    uint32_t uidvalidity;
+    bool read_only;
+    struct store_view *view; /* what sequence numbers mean to the client now */
+    uint64_t modseq;         /* every change up to here has been told */
+    uint32_t told_exists;
+    uint32_t recent_from, recent_to; /* from <= uid < to are \Recent to this session */
+    uint32_t keywords_told;          /* how many keywords FLAGS has listed */
+    struct uidset saved;             /* $ (RFC 5182) */
+    struct uidset silent;            /* changed by this session with .SILENT: not told back */
+    uint64_t silent_modseq;          /* ... where their modseq is not beyond this */
+};
+
+struct imap_session {
+    struct session base;
+    const struct session_env *env;
+    enum imap_state state;               /* imap_enter() alone changes it */
+    bool rev2, condstore, qresync, utf8; /* ENABLEd */
+    bool compressed;
+    struct mailbox *mailbox; /* from log-on */
+    char *identity;
+    struct imap_selected *selected; /* in STATE_SELECTED */
+    struct store_watch *watch;      /* of the mailbox, while there is one selected */
+    bool changed;                   /* the watch has fired since the last sync */
+    struct buf *out;                /* inside pull: where answers go */
+    size_t high;                    /* inside pull: out->len to stop at */
+    struct imap_cmd *cmd;           /* the running command */
+    struct imap_reader *reader;     /* reader.c */
+    struct imap_logon *logon;       /* logon.c; NULL after log-on */
+    uint64_t deadline;              /* mono_ms of the autologout */
+    unsigned bad, attempts;
+    bool draining, closed;
+    bool session_counted; /* auth_session_enter() succeeded */
+};
+
+/* ---- the life of a command ---- */
+
+/* End the command. `answer` is a literal; codes come from imap_code(). All return STEP_DONE. */
+enum imap_step imap_ok(struct imap_cmd *c, const char *answer);
+enum imap_step imap_no(struct imap_cmd *c, const char *code, const char *answer);
+enum imap_step imap_bad(struct imap_cmd *c, const char *answer);
+
+/* NO with the response code and sentence that an error of the store maps to. */
+enum imap_step imap_no_err(struct imap_session *s, struct imap_cmd *c, struct err e);
+
+/* BAD with what the argument parser complained about, or NO where it said so (UNKNOWN-CTE...). */
+enum imap_step imap_bad_args(struct imap_cmd *c);
+
+/* "[...]" in the command's arena, for a tagged answer. */
+void imap_code(struct imap_cmd *c, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Room left in this pull: stop at 0 and return STEP_MORE. */
+static inline size_t imap_room(const struct imap_session *s)
+{
+    return s->out->len < s->high ? s->high - s->out->len : 0;
+}
+
+/* What the handler waited for is there (on home, never from inside the handler). */
+void imap_wake(struct imap_session *s);
+
+/* The only way to change the state; leaves a selected mailbox, logs. */
+void imap_enter(struct imap_session *s, enum imap_state state);
+
+/*
+ * Run a request for the running command: returns STEP_WAIT; when it is done cmd->resume is
+ * called. `op` is heap memory that the session frees after the command's end, or after the answer
+ * where the session is gone first (free_op is called for that). On return to resume, op->err.
+ */
+enum imap_step imap_run(struct imap_session *s, struct imap_cmd *c, struct store_op *op,
+                        void (*free_op)(struct store_op *op));
+
+/* ---- arguments (args.c): each takes one argument off c->rest, and false means BAD ---- */
+
+bool imap_arg_space(struct imap_cmd *c);
+bool imap_arg_end(struct imap_cmd *c);
+/* Is the next byte this one? Takes it if so. */
+bool imap_arg_byte(struct imap_cmd *c, uint8_t byte);
+bool imap_arg_peek(const struct imap_cmd *c, uint8_t byte);
+bool imap_arg_atom(struct imap_cmd *c, struct slice *out);
+/* atom, quoted or literal; unescaped once */
+bool imap_arg_astring(struct imap_cmd *c, struct slice *out);
+bool imap_arg_string(struct imap_cmd *c, struct slice *out);
+bool imap_arg_nstring(struct imap_cmd *c, struct slice *out, bool *nil);
+bool imap_arg_number(struct imap_cmd *c, uint32_t *out);
+bool imap_arg_number64(struct imap_cmd *c, uint64_t *out);
+/* A mailbox name, from modified UTF-7 or UTF-8, as a store path (UTF-8, '/'). */
+bool imap_arg_mailbox(struct imap_session *s, struct imap_cmd *c, struct slice *path);
+bool imap_arg_list_mailbox(struct imap_session *s, struct imap_cmd *c, struct slice *pattern);
+/* "(\Seen keyword)" or without parentheses; keywords in the arena. */
+bool imap_arg_flags(struct imap_cmd *c, uint16_t *flags, struct slice **keywords, size_t *n);
+bool imap_arg_date_time(struct imap_cmd *c, uint64_t *filetime, int16_t *zone);
+bool imap_arg_date(struct imap_cmd *c, int64_t *unix_day); /* seconds of that day's start */
+
+/*
+ * A sequence set (or UID set, after the command's CMD_UID) as UIDs of the view. Numbers beyond
+ * the view are BAD; UIDs that are not there are passed over; "*" and "$" are understood.
+ */
+bool imap_arg_set(struct imap_session *s, struct imap_cmd *c, struct uidset *uids);
+/* The set as it stands, without looking at a view: for known-uids, UID ranges of SEARCH. */
+bool imap_arg_raw_set(struct imap_cmd *c, uint32_t star, struct uidset *set);
+
+/* ---- answers (put.c) ---- */
+
+void imap_put_string(struct buf *out, struct slice s); /* quoted, or a literal */
+void imap_put_astring(struct buf *out, struct slice s);
+void imap_put_mailbox(struct imap_session *s, struct buf *out, struct slice path);
+void imap_put_date_time(struct buf *out, uint64_t filetime, int16_t zone);
+/* "(\Seen $Forwarded \Recent)" */
+struct err imap_put_flags(struct imap_session *s, struct store_read *rd,
+                          const struct message_row *row, struct buf *out) MUST_USE;
+
+/* modified UTF-7 (RFC 3501 5.1.3), strict both ways (names.c) */
+bool imap_utf7_to_utf8(struct slice name, struct buf *out);
+void imap_utf8_to_utf7(struct slice name, struct buf *out);
+
+/* ---- selected mailbox (sync.c, select.c) ---- */
+
+/*
+ * Tell what changed, as far as there is room: EXPUNGE/VANISHED where `expunge`, EXISTS, RECENT,
+ * FETCH of flags, new keywords. True when all has been told, false to be called again.
+ * Errors are the caller's to answer.
+ */
+struct err imap_sync(struct imap_session *s, bool expunge, bool *complete) MUST_USE;
+
+/* Leave the selected mailbox; answers nothing. */
+void imap_unselect(struct imap_session *s);
+
+/* This session changed these with .SILENT up to `modseq`: do not tell them back. */
+void imap_silence(struct imap_session *s, const struct uidset *uids, uint64_t modseq);
+
+/* CONDSTORE was used: from now on FETCH answers carry MODSEQ (RFC 7162 3.1). */
+void imap_condstore_on(struct imap_session *s);
+
+#endif
