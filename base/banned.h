@@ -16,6 +16,6 @@
 
 #pragma GCC poison strcpy strcat strncpy strncat stpcpy sprintf vsprintf gets
 #pragma GCC poison strtok strtok_r atoi atol atoll atof
-#pragma GCC poison gmtime localtime ctime asctime rand srand tmpnam mktemp
+#pragma GCC poison gmtime localtime ctime asctime srand tmpnam mktemp
 
 #endif
