@@ -1,0 +1,73 @@
+/*
+ * account.h - the users of the store: names, aliases, what they may use, their credentials.
+ *
+ * Accounts live in the engine's system partition. The store does not know how names are made
+ * canonical nor what credentials mean: both come from the authentication layer, as they are.
+ *
+ * Threads    Any. Reads take a snapshot of their own; changes wait for their commit, so they are
+ *            for the command line and administration, never for a worker.
+ * Ownership  What is read lives in the arena that was given.
+ * Units      Times are FILETIME; 0 means never. Sizes are bytes.
+ */
+#ifndef GATEPOST_STORE_ACCOUNT_H
+#define GATEPOST_STORE_ACCOUNT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "store/engine/engine.h"
+
+enum account_protocol {
+    ACCOUNT_POP3 = 1 << 0,
+    ACCOUNT_IMAP = 1 << 1,
+    ACCOUNT_MAPI = 1 << 2,
+    ACCOUNT_ALL = ACCOUNT_POP3 | ACCOUNT_IMAP | ACCOUNT_MAPI,
+};
+
+struct account {
+    struct slice name; /* canonical; 1 to 255 bytes of UTF-8 */
+    struct slice display_name;
+    struct slice nt_domain; /* or empty */
+    struct slice *aliases;  /* canonical */
+    size_t n_aliases;
+    struct slice credentials; /* text; empty: none set */
+    uint64_t mailbox_id;
+    unsigned protocols; /* enum account_protocol */
+    bool locked, admin;
+    uint64_t expires;    /* of the secret */
+    uint64_t quota;      /* 0: none */
+    uint64_t generation; /* raised by every change */
+    uint64_t created, changed;
+};
+
+struct accounts;
+
+/* Over an engine that outlives it. */
+struct err accounts_open(struct engine *engine, struct accounts **out) MUST_USE;
+void accounts_close(struct accounts *accounts);
+
+/* The account with this name or alias. ERR_NOT_FOUND. */
+struct err accounts_lookup(struct accounts *accounts, struct slice name, struct arena *in,
+                           struct account *out) MUST_USE;
+
+/* The first account whose name sorts behind `after`. ERR_NOT_FOUND: that was the last. */
+struct err accounts_next(struct accounts *accounts, struct slice after, struct arena *in,
+                         struct account *out) MUST_USE;
+
+/* ERR_EXISTS: the name or an alias is another account's name or alias. ERR_INVALID: a name. */
+struct err accounts_add(struct accounts *accounts, const struct account *account) MUST_USE;
+
+/*
+ * Replace the account of that name, if it still is as `account->generation` says.
+ * ERR_NOT_FOUND, ERR_CONFLICT, ERR_EXISTS (an alias).
+ */
+struct err accounts_update(struct accounts *accounts, const struct account *account) MUST_USE;
+
+struct err accounts_delete(struct accounts *accounts, struct slice name) MUST_USE;
+
+/*
+ * 32 random bytes that belong to the store, by purpose ("fake-salt"); made at the first call and
+ * the same ever after.
+ */
+struct err accounts_key(struct accounts *accounts, const char *purpose, uint8_t key[32]) MUST_USE;
+
+#endif

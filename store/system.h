@@ -1,0 +1,25 @@
+/*
+ * system.h - the engine's system partition: what accounts and audit records share.
+ *
+ * Keys of the system partition begin with one of these bytes:
+ *
+ *   'A' name                          account, as JSON
+ *   'L' alias                         name of the account
+ *   'K' purpose                       32 random bytes
+ *   'T' time u64, number u32          audit record: u16 length of the user, user, line
+ *   'U' user 0x00 time u64, number    (empty) the same record by user
+ *   'N'                               next mailbox id, u64 (store.h)
+ */
+#ifndef GATEPOST_STORE_SYSTEM_H
+#define GATEPOST_STORE_SYSTEM_H
+
+#include "base/err.h"
+#include "store/engine/engine.h"
+
+/* Open the system partition and wait for it. */
+struct err system_open(struct engine *engine, struct engine_partition **out) MUST_USE;
+
+/* Submit the batch (partition, run and inputs filled in) and wait for its end. */
+struct err system_commit(struct engine *engine, struct engine_batch *batch) MUST_USE;
+
+#endif
