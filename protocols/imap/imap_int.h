@@ -40,16 +40,28 @@ enum imap_step {
 struct imap_session;
 struct imap_cmd;
 
-/* How literals of a command are taken that are not kept in memory (APPEND). */
+enum imap_literal {
+    LITERAL_KEEP,    /* keep it in memory, in the text: it is an ordinary argument */
+    LITERAL_STREAM,  /* `data` gets it piece by piece, then `end` is called */
+    LITERAL_REFUSED, /* imap_no() or imap_bad() was called: not asked for, or skipped */
+};
+
+/*
+ * How literals of a command are taken that are not kept in memory (APPEND). Called while input is
+ * taken (s->out is NULL): nothing can be put, but the command can be ended.
+ */
 struct imap_literal_sink {
     /*
-     * A literal of `size` bytes is announced (`binary`: literal8, `~{n}`), behind what cmd->text
-     * holds so far. OK: send it (and `data` gets it, then `end`). Otherwise the command ends with
-     * this answer: a synchronizing literal is not asked for, a non-synchronizing one is skipped.
+     * A literal of `size` bytes is announced (`binary`: literal8, `~{n}`). c->text, and c->rest
+     * alike, is what came before it since the command's name or the last streamed literal,
+     * without the announcement; its bytes die when this returns LITERAL_STREAM. After the last
+     * literal the handler runs, with c->text what is left of the line.
      */
-    enum imap_step (*begin)(struct imap_session *s, struct imap_cmd *c, uint64_t size, bool binary);
-    enum imap_step (*data)(struct imap_session *s, struct imap_cmd *c, struct slice bytes);
-    enum imap_step (*end)(struct imap_session *s, struct imap_cmd *c);
+    enum imap_literal (*begin)(struct imap_session *s, struct imap_cmd *c, uint64_t size,
+                               bool binary);
+    /* False: the command was ended with imap_no(); what is left of it is skipped. */
+    bool (*data)(struct imap_session *s, struct imap_cmd *c, struct slice bytes);
+    bool (*end)(struct imap_session *s, struct imap_cmd *c);
 };
 
 /* One row of the table (command.c). */
@@ -73,25 +85,46 @@ enum imap_command_flag {
 
 enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD };
 
-/* The command being run. All of it goes when the tagged line is out. */
+enum imap_phase {
+    PHASE_READ,  /* its bytes are being collected (reader.c) */
+    PHASE_START, /* complete: call the handler */
+    PHASE_MORE,  /* call resume */
+    PHASE_WAIT,  /* imap_wake() will be called */
+    PHASE_LINE,  /* the client's next line goes to c->line */
+    PHASE_SYNC,  /* answered: tell what changed, then the tagged line */
+};
+
+/*
+ * The command being run. All of it goes when the tagged line is out, and what it waits for has
+ * come: it outlives its session if need be.
+ */
 struct imap_cmd {
+    struct imap_session *session; /* NULL: the session is gone */
+    enum imap_phase phase;
+    unsigned awaited; /* answers under way (imap_await) */
     struct arena arena;
+    struct buf bytes; /* what was read of it */
     struct slice tag;
-    const struct imap_command *def;
-    struct slice text;     /* its arguments, literals in place as "{n}" CRLF and n bytes */
-    struct slice rest;     /* what imap_arg_*() have not yet taken */
+    const struct imap_command *def; /* NULL: not yet known, or there is none such */
+    struct slice text;              /* its arguments, literals in place as "{n}" CRLF and n bytes */
+    struct slice rest;     /* what imap_arg_*() have not yet taken; starts at the first argument */
     const char *complaint; /* what imap_arg_*() stumbled over, for BAD */
+    const char *refusal;   /* ... or the code to say NO with, "[CANNOT]", where it was no syntax */
     bool secret;           /* text may hold a secret: wipe it */
+    bool mid_line;         /* resume goes on in the middle of an answer: nothing else may be put */
+    struct imap_run *runs; /* store requests of imap_run() */
     enum imap_step (*resume)(struct imap_session *s, struct imap_cmd *c);
     enum imap_step (*line)(struct imap_session *s, struct imap_cmd *c, struct slice line);
     void (*cleanup)(struct imap_cmd *c); /* frees what hangs on state; called once, always */
     void *state;                         /* the handler's, in the arena or freed by cleanup */
     /* the tagged answer */
     enum imap_status status;
-    char *code; /* "[TRYCREATE]" with brackets, or NULL; in the arena */
+    const char *code; /* "[TRYCREATE]" with brackets, or NULL; in the arena or a literal */
     const char *answer;
     enum session_next after; /* NEXT_READ, or NEXT_TLS, NEXT_COMPRESS, NEXT_CLOSE */
 };
+
+struct imap_telling; /* sync.c: changes on their way to the client */
 
 /* The selected mailbox, and what the client knows of it. */
 struct imap_selected {
@@ -106,6 +139,8 @@ struct imap_selected {
     struct uidset saved;             /* $ (RFC 5182) */
     struct uidset silent;            /* changed by this session with .SILENT: not told back */
     uint64_t silent_modseq;          /* ... where their modseq is not beyond this */
+    bool behind;                     /* expunges were held back: look again */
+    struct imap_telling *telling;    /* NULL: nothing is half told */
 };
 
 struct imap_session {
@@ -117,7 +152,7 @@ struct imap_session {
     struct mailbox *mailbox; /* from log-on */
     char *identity;
     struct imap_selected *selected; /* in STATE_SELECTED */
-    struct store_watch *watch;      /* of the mailbox, while there is one selected */
+    struct imap_watch *watch;       /* of the mailbox, while IDLE runs (idle.c) */
     bool changed;                   /* the watch has fired since the last sync */
     struct buf *out;                /* inside pull: where answers go */
     size_t high;                    /* inside pull: out->len to stop at */
@@ -125,9 +160,13 @@ struct imap_session {
     struct imap_reader *reader;     /* reader.c */
     struct imap_logon *logon;       /* logon.c; NULL after log-on */
     uint64_t deadline;              /* mono_ms of the autologout */
+    struct buf spill;               /* put_long(): what was too long for one pull */
+    char *client_name;              /* ID; peer->client_name points here */
     unsigned bad, attempts;
-    bool draining, closed;
+    bool greeted, draining, closed;
+    bool tls_pending;     /* NEXT_TLS was returned: input is dropped until TLS is there */
     bool session_counted; /* auth_session_enter() succeeded */
+    const char *bye;      /* close with this farewell as soon as it can be put */
 };
 
 /* ---- the life of a command ---- */
@@ -140,7 +179,7 @@ enum imap_step imap_bad(struct imap_cmd *c, const char *answer);
 /* NO with the response code and sentence that an error of the store maps to. */
 enum imap_step imap_no_err(struct imap_session *s, struct imap_cmd *c, struct err e);
 
-/* BAD with what the argument parser complained about, or NO where it said so (UNKNOWN-CTE...). */
+/* BAD with what the argument parser complained about, or NO where it set a refusal. */
 enum imap_step imap_bad_args(struct imap_cmd *c);
 
 /* "[...]" in the command's arena, for a tagged answer. */
@@ -155,13 +194,23 @@ static inline size_t imap_room(const struct imap_session *s)
 /* What the handler waited for is there (on home, never from inside the handler). */
 void imap_wake(struct imap_session *s);
 
+/*
+ * For waits on anything but a store_op: imap_await() before the request is made, imap_arrived()
+ * in its callback on home. The command, its arena and its state stay in place until then, even
+ * when the session goes; imap_arrived() is false where it went, and the command may then be gone
+ * as well. Otherwise cmd->resume will be called.
+ */
+void imap_await(struct imap_cmd *c);
+bool imap_arrived(struct imap_cmd *c);
+
 /* The only way to change the state; leaves a selected mailbox, logs. */
 void imap_enter(struct imap_session *s, enum imap_state state);
 
 /*
  * Run a request for the running command: returns STEP_WAIT; when it is done cmd->resume is
- * called. `op` is heap memory that the session frees after the command's end, or after the answer
- * where the session is gone first (free_op is called for that). On return to resume, op->err.
+ * called, and finds op->err. `op` is heap memory; free_op is called at the command's end, or after
+ * the answer where the session is gone first. What the request points to in the command's arena
+ * stays as long.
  */
 enum imap_step imap_run(struct imap_session *s, struct imap_cmd *c, struct store_op *op,
                         void (*free_op)(struct store_op *op));
@@ -176,6 +225,8 @@ bool imap_arg_peek(const struct imap_cmd *c, uint8_t byte);
 bool imap_arg_atom(struct imap_cmd *c, struct slice *out);
 /* atom, quoted or literal; unescaped once */
 bool imap_arg_astring(struct imap_cmd *c, struct slice *out);
+/* A fixed word, in any case: takes it where it is followed by no further atom character. */
+bool imap_arg_word(struct imap_cmd *c, const char *word);
 bool imap_arg_string(struct imap_cmd *c, struct slice *out);
 bool imap_arg_nstring(struct imap_cmd *c, struct slice *out, bool *nil);
 bool imap_arg_number(struct imap_cmd *c, uint32_t *out);
@@ -198,6 +249,11 @@ bool imap_arg_raw_set(struct imap_cmd *c, uint32_t star, struct uidset *set);
 
 /* ---- answers (put.c) ---- */
 
+/*
+ * A line that may be longer than a few KB: what does not fit in this pull is kept for the next,
+ * and all that is put after it goes behind it (imap_room() is then 0).
+ */
+void imap_put_long(struct imap_session *s, struct slice line);
 void imap_put_string(struct buf *out, struct slice s); /* quoted, or a literal */
 void imap_put_astring(struct buf *out, struct slice s);
 void imap_put_mailbox(struct imap_session *s, struct buf *out, struct slice path);
