@@ -20,7 +20,9 @@
  * Ownership  Slices that a read returns point into the engine's memory and die with
  *            engine_read_end(); those that a write returns die with the next put or delete.
  * Errors     ERR_NOT_FOUND, ERR_NO_SPACE, ERR_CORRUPT (a checksum does not match), ERR_IO,
- *            ERR_UNAVAILABLE (the partition is no longer owned).
+ *            ERR_UNAVAILABLE (the partition is no longer owned), ERR_INVALID (a key longer than
+ *            ENGINE_KEY_MAX), ERR_TOO_BIG (a value longer than ENGINE_VALUE_MAX, or a batch that
+ *            changes more than the engine can do at once), ERR_LIMIT (too many snapshots).
  * Order      Batches of one caller on one partition commit in the order of submission.
  */
 #ifndef GATEPOST_STORE_ENGINE_ENGINE_H
@@ -30,7 +32,13 @@
 #include "base/executor.h"
 #include "base/slice.h"
 
-enum { ENGINE_KEY_MAX = 480, ENGINE_HASH_LEN = 32, ENGINE_ID_LEN = 16 };
+enum {
+    ENGINE_KEY_MAX = 480,
+    ENGINE_VALUE_MAX = 1 << 20, /* of a value, and of a blob's meta */
+    ENGINE_HASH_LEN = 32,
+    ENGINE_ID_LEN = 16,
+    ENGINE_ANSWER_MAX = 128,
+};
 
 /* Partition 1 belongs to the system (accounts, audit records); mailboxes come after it. */
 #define ENGINE_SYSTEM_PARTITION 1ull
@@ -68,7 +76,10 @@ struct engine_open {
 /* Opening a partition that does not exist makes an empty one at its first commit (version 0). */
 void engine_open_partition(struct engine *engine, struct engine_open *rq);
 
-/* Handles are counted: every open takes one close. Reads on it must have ended. */
+/*
+ * Handles are counted: every open takes one close. Reads on it must have ended; a batch that is
+ * on its way, and a watch, hold it by themselves.
+ */
 void engine_partition_close(struct engine_partition *partition);
 
 /* ---- reading ---- */
@@ -81,7 +92,10 @@ uint64_t engine_read_version(struct engine_read *rd);
 
 struct err engine_get(struct engine_read *rd, struct slice key, struct slice *value) MUST_USE;
 
-/* A cursor over the keys of the partition; close it before the read ends. */
+/*
+ * A cursor over the keys of the partition; close it before the read ends. In a batch it sees what
+ * the batch has done: next and prev go on from the key it was on, which may be gone by then.
+ */
 struct engine_cursor *engine_cursor_open(struct engine_read *rd) MUST_USE;
 void engine_cursor_close(struct engine_cursor *cursor);
 
@@ -100,7 +114,10 @@ struct err engine_prev(struct engine_cursor *cursor, struct slice *key,
 
 /* ---- writing ---- */
 
-/* A blob that a batch brings along; durable no later than the batch itself. */
+/*
+ * A blob that a batch brings along; durable no later than the batch itself. One that the store
+ * has already is not stored again. One that `run` does not link is swept later.
+ */
 struct engine_new_blob {
     uint8_t hash[ENGINE_HASH_LEN]; /* SHA-256 of bytes */
     struct slice bytes;
@@ -111,8 +128,9 @@ struct engine_batch {
     struct engine_partition *partition;
     /*
      * Names the batch, so that repeating it is safe: an engine remembers the ids of a partition's
-     * last 1,024 batches that had one, and answers a repeated one with what it answered first.
-     * All zero: not remembered.
+     * last 1,024 batches that had one and were done, and gives a repeated one the version and the
+     * `answer` of the first, without calling `run`. What was refused has changed nothing and is
+     * not remembered: repeating it tries again. All zero: not remembered.
      */
     uint8_t id[ENGINE_ID_LEN];
     uint64_t guard_version; /* refuse with ERR_CONFLICT unless the version is this; 0: any */
@@ -131,9 +149,15 @@ struct engine_batch {
     enum engine_end end;
     struct err err;   /* OK with ENGINE_DONE */
     uint64_t version; /* with ENGINE_DONE: the partition's version after it */
+    bool repeated;    /* it had been done before: `run` was not called (or not for this) */
+    /* What `run` leaves here is remembered with the id: all that a repetition gets to know. */
+    uint8_t answer[ENGINE_ANSWER_MAX];
+    size_t answer_len;
     /* the engine's */
     struct task task;
     struct engine_batch *next;
+    uint64_t due_ms;
+    void *engine_data;
 };
 
 void engine_submit(struct engine *engine, struct engine_batch *batch);
@@ -195,11 +219,15 @@ struct engine_fetch {
     struct err err;
     struct task task;
     struct engine_fetch *next;
+    uint64_t due_ms;
 };
 
 void engine_blob_fetch(struct engine *engine, struct engine_fetch *rq);
 
-/* While a blob is pinned it is not swept. Pins are counted, and live in memory only. */
+/*
+ * While a blob is pinned it is not swept. Pins are counted, and live in memory only. To be sure
+ * that there is something to pin, do it inside a read that sees a reference to the blob.
+ */
 void engine_blob_pin(struct engine *engine, uint64_t id);
 void engine_blob_unpin(struct engine *engine, uint64_t id);
 
@@ -207,7 +235,8 @@ void engine_blob_unpin(struct engine *engine, uint64_t id);
 
 /*
  * `changed` is posted to `home` when the partition may have reached a version beyond the last
- * one it was told; many commits may give one call. Also for commits of other processes.
+ * one it was told; many commits may give one call. Also for commits of other processes. Start the
+ * watch first, read afterwards: then no change falls between them.
  */
 struct engine_watch {
     struct executor *home;
@@ -217,6 +246,8 @@ struct engine_watch {
     struct engine_partition *partition;
     struct engine_watch *next, *prev;
     struct task task;
+    void (*stopped)(struct engine_watch *watch);
+    uint64_t reached;
     int state;
 };
 
@@ -253,7 +284,10 @@ struct err engine_verify(struct engine *engine, void (*finding)(void *ctx, const
 /* A consistent copy in a new directory, while everything goes on. ERR_EXISTS: it is not empty. */
 struct err engine_backup(struct engine *engine, const char *dir, bool compact) MUST_USE;
 
-/* Flushes nothing (what was answered is durable); requests still queued end as unavailable. */
+/*
+ * Flushes nothing (what was answered is durable); requests still queued end as unavailable. Reads,
+ * watches and pins must have ended; a partition may still be closed after it, but not read.
+ */
 void engine_close(struct engine *engine);
 
 #endif
