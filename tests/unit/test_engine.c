@@ -441,7 +441,7 @@ static void a_walk_in_a_batch_goes_on_over_its_own_changes(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5), *next = bench_partition(b, 6);
     struct op ops[N];
-    char names[N][8];
+    char names[N][16];
 
     for (int i = 0; i < N; i++) {
         snprintf(names[i], sizeof names[i], "k%03d", i);
