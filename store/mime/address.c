@@ -65,7 +65,10 @@ static bool ends_domain(uint8_t c)
     return is_space(c) || (c && memchr("()<>@,;:", c, 8));
 }
 
-/* "example.org", with the spaces and comments of RFC 822 around its dots, or "[192.0.2.1]". */
+/*
+ * "example.org", with the spaces and comments of RFC 822 around its dots, or "[192.0.2.1]". A
+ * comment behind it may be a name.
+ */
 static struct slice take_domain(struct slice *s, struct arena *in, struct words *comment)
 {
     struct words domain = words_make(in);
@@ -78,7 +81,7 @@ static struct slice take_domain(struct slice *s, struct arena *in, struct words 
         }
         if (s->ptr[0] == '(') {
             *comment = words_make(in);
-            mime_take_comment(s, comment);
+            mime_take_comment(s, dot ? NULL : comment);
             continue;
         }
         if (s->ptr[0] == '[' && dot) {
@@ -193,6 +196,7 @@ static bool take_special(struct address_reader *r, struct pending *p, struct mim
         return finish(r, p, out);
     case '@':
         out->mailbox = words_slice(&p->local);
+        p->comment = words_make(r->in);
         out->host = take_domain(s, r->in, &p->comment);
         if (s->len && s->ptr[0] == '<') {
             /* "a@b <c@d>": what looked like an address is the name of the one that follows. */

@@ -52,7 +52,8 @@ static void put_nstring(struct slice s, struct buf *out)
         buf_puts(out, "NIL");
 }
 
-static void put_params(const struct mime_param *params, size_t n, struct buf *out)
+/* "(name value name value", without its end. */
+static void put_param_list(const struct mime_param *params, size_t n, struct buf *out)
 {
     for (size_t i = 0; i < n; i++) {
         buf_puts(out, i ? " " : "(");
@@ -60,6 +61,11 @@ static void put_params(const struct mime_param *params, size_t n, struct buf *ou
         buf_putc(out, ' ');
         mime_put_string(params[i].value, out);
     }
+}
+
+static void put_params(const struct mime_param *params, size_t n, struct buf *out)
+{
+    put_param_list(params, n, out);
     buf_puts(out, n ? ")" : "NIL");
 }
 
@@ -99,23 +105,16 @@ static struct media media_of(const struct fields *f, enum mime_kind kind, struct
 /* Text without a charset is US-ASCII (RFC 2046 4.1.2). */
 static void put_media_params(const struct media *m, struct buf *out)
 {
-    bool named = false;
+    bool named = !slice_ieq(m->type, S("text"));
 
     for (size_t i = 0; i < m->n_params; i++)
         named |= slice_ieq(m->params[i].name, S("charset")) ||
                  slice_ieq(m->params[i].name, S("charset*"));
-    if (named || !slice_ieq(m->type, S("text"))) {
-        put_params(m->params, m->n_params, out);
-        return;
-    }
-    buf_puts(out, "(\"charset\" \"us-ascii\"");
-    for (size_t i = 0; i < m->n_params; i++) {
-        buf_putc(out, ' ');
-        mime_put_string(m->params[i].name, out);
-        buf_putc(out, ' ');
-        mime_put_string(m->params[i].value, out);
-    }
-    buf_putc(out, ')');
+    put_param_list(m->params, m->n_params, out);
+    if (named)
+        buf_puts(out, m->n_params ? ")" : "NIL");
+    else
+        buf_puts(out, m->n_params ? " \"charset\" \"us-ascii\")" : "(\"charset\" \"us-ascii\")");
 }
 
 /* ---- extension data ---- */

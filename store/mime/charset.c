@@ -240,10 +240,13 @@ static void put_utf16(struct buf *out, const UChar *from, const UChar *end, uint
 static void convert(UConverter *converter, struct slice bytes, struct buf *out)
 {
     UChar wide[1024];
-    const char *from = (const char *)bytes.ptr, *end = from + bytes.len;
+    const char *from = (const char *)bytes.ptr;
     UErrorCode status;
     uint16_t lead = 0;
 
+    if (bytes.len == 0)
+        return;
+    const char *end = from + bytes.len;
     do {
         UChar *to = wide;
 

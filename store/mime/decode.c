@@ -210,6 +210,8 @@ static void qp_piece(struct mime_decoder *d, struct slice in, struct buf *out)
 
 void mime_decode_piece(struct mime_decoder *d, struct slice in, struct buf *out)
 {
+    if (in.len == 0)
+        return;
     if (d->encoding == MIME_BASE64)
         b64_piece(d, in, out);
     else if (d->encoding == MIME_QP)

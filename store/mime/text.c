@@ -93,18 +93,31 @@ static size_t spaces_at(struct slice s, size_t at)
 /* Decoded text holds no NUL and no line ends, which would look like another field. */
 static void clean(struct buf *out, size_t from)
 {
-    uint8_t *bytes = out->data + out->head;
+    for (size_t i = from; i < out->len; i++) {
+        uint8_t *c = &out->data[out->head + i];
 
-    for (size_t i = from; i < out->len; i++)
-        if (bytes[i] == '\r' || bytes[i] == '\n' || bytes[i] == 0)
-            bytes[i] = ' ';
+        if (*c == '\r' || *c == '\n' || *c == 0)
+            *c = ' ';
+    }
+}
+
+/* What is not encoded: UTF-8, or windows-1252 as the likeliest of what else it may be. */
+static void put_raw(struct slice s, bool utf8, struct buf *out)
+{
+    size_t before = out->len;
+
+    if (utf8)
+        buf_put(out, s);
+    else
+        mime_put_windows1252(out, s);
+    clean(out, before);
 }
 
 /*
  * The encoded words at the front, as long as only space is between them (RFC 2047 6.2). The bytes
  * of words in one charset are joined first: mailers cut characters in two.
  */
-static bool put_encoded_words(struct slice *s, struct buf *out)
+static bool put_encoded_words(struct slice *s, bool utf8, struct buf *out)
 {
     struct encoded_word w, next;
     struct buf bytes = buf_make(s->len + 16);
@@ -141,23 +154,12 @@ static bool put_encoded_words(struct slice *s, struct buf *out)
     buf_done(&bytes);
     clean(out, before);
     if (!ok && out->len == before)
-        buf_put(out, slice_head(*s, used)); /* a charset nobody knows: as it is */
+        put_raw(slice_head(*s, used), utf8, out); /* a charset nobody knows: as it is */
     *s = slice_from(*s, used);
     return true;
 }
 
-/* ---- what is not encoded ---- */
-
-static void put_raw(struct slice s, bool utf8, struct buf *out)
-{
-    size_t before = out->len;
-
-    if (utf8)
-        buf_put(out, s);
-    else
-        mime_put_windows1252(out, s);
-    clean(out, before);
-}
+/* ---- whole values ---- */
 
 static bool is_plain(struct slice s)
 {
@@ -180,7 +182,7 @@ struct slice mime_text(struct slice value, struct arena *in)
 
         put_raw(slice_head(s, raw), utf8, &out);
         s = slice_from(s, raw);
-        if (s.len == 0 || put_encoded_words(&s, &out))
+        if (s.len == 0 || put_encoded_words(&s, utf8, &out))
             continue;
         put_raw(slice_head(s, 2), utf8, &out);
         s = slice_from(s, 2);

@@ -1,0 +1,111 @@
+/*
+ * cli.h - the command line: one table of commands, one way to take options and to fail.
+ *
+ *     gatepost COMMAND [OPERAND…] [-c FILE] [--json] [--OPTION [VALUE]]…
+ *
+ * Options may stand before or after operands. A command exits with CLI_OK, CLI_FAILED after one
+ * clear line on standard error, or CLI_USAGE after a line that says how it is used.
+ *
+ * Every command works while the daemon runs: it opens the same store from its own process.
+ */
+#ifndef GATEPOST_GATEWAY_CLI_CLI_H
+#define GATEPOST_GATEWAY_CLI_CLI_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+#define CLI_DEFAULT_CONFIG "/etc/gatepost/gatepost.conf"
+
+struct cli_command;
+
+/* One invocation. */
+struct cli {
+    const struct cli_command *command;
+    const char *config; /* -c */
+    bool json;          /* --json */
+    char **operands;    /* what is neither an option nor its value, NULL-terminated */
+    size_t n_operands;
+    struct cli_option_value *options; /* as declared by the command */
+};
+
+/* An option that a command knows besides -c and --json. */
+struct cli_option {
+    const char *name; /* "--folder"; NULL ends the list */
+    bool has_value;
+};
+
+struct cli_command {
+    const char *name; /* "auth log": a group and its member */
+    int (*run)(struct cli *cli);
+    size_t least, most; /* operands; most SIZE_MAX: any number */
+    const struct cli_option *options;
+    const char *usage;   /* behind the name */
+    const char *summary; /* a line */
+};
+
+/* The table, in cli.c; ends with a NULL name. */
+extern const struct cli_command cli_commands[];
+
+int cli_main(int argc, char **argv);
+
+/* The value of an option ("" for one without a value), or NULL where it was not given. */
+const char *cli_option(const struct cli *cli, const char *name);
+
+/* "gatepost: user add: there is one already" on standard error; returns CLI_FAILED. */
+int cli_fail(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+int cli_fail_err(const struct cli *cli, const char *what, struct err e);
+
+/* Says how the command is used; returns CLI_USAGE. */
+int cli_usage(const struct cli *cli);
+
+/* ---- the commands ---- */
+
+int cli_serve(struct cli *cli);
+int cli_check(struct cli *cli);
+int cli_user_add(struct cli *cli);
+int cli_user_passwd(struct cli *cli);
+int cli_user_set(struct cli *cli);
+int cli_user_show(struct cli *cli);
+int cli_user_list(struct cli *cli);
+int cli_user_del(struct cli *cli);
+int cli_import(struct cli *cli);
+int cli_export(struct cli *cli);
+int cli_auth_log(struct cli *cli);
+int cli_store_stat(struct cli *cli);
+int cli_store_verify(struct cli *cli);
+int cli_store_compact(struct cli *cli);
+int cli_store_backup(struct cli *cli);
+int cli_store_restore(struct cli *cli);
+int cli_store_show(struct cli *cli);
+int cli_version(struct cli *cli);
+
+extern const struct cli_option cli_user_add_options[];
+extern const struct cli_option cli_import_options[];
+extern const struct cli_option cli_auth_log_options[];
+
+/* ---- what most of them need ---- */
+
+struct store;
+struct accounts;
+struct account;
+struct arena;
+struct config;
+
+/* The configuration, the store and its accounts, opened. */
+struct cli_world {
+    struct config *config;
+    struct store *store;
+    struct accounts *accounts;
+};
+
+/* Opens what the configuration names; on failure says so and returns false. */
+bool cli_open(const struct cli *cli, struct cli_world *world);
+void cli_close(struct cli_world *world);
+
+/* The account that this operand names, in any form; on failure says so and returns false. */
+bool cli_find_account(const struct cli *cli, const struct cli_world *world, const char *name,
+                      struct arena *in, struct account *out);
+
+#endif

@@ -1,0 +1,246 @@
+#!/usr/bin/python3
+"""The benchmark: the same work on every server, in alternation, on one machine.
+
+    ./check bench [--rounds N] [--seconds S] [--only NAME,…] [--large] [--server gatepost,dovecot]
+
+Prints a Markdown table: for each piece of work the server's CPU time per unit and the rate, medians
+over the rounds, and the ratio to Dovecot where that is installed. CPU time is what to believe on a
+noisy machine; the rate is what the client saw. `--large` adds a mailbox of 1,000,000 messages.
+"""
+import argparse
+import json
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import mails  # noqa: E402
+import servers  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LOAD = ROOT / "build" / "release" / "tests" / "bench_load"
+USERS = 40
+READER = "user41"  # whose INBOX nobody delivers to
+# Mailboxes of user 1: name, messages.
+BOXES = [("small", 100), ("medium", 1000), ("big", 10000)]
+LARGE = ("large", 1000000)
+
+# name, scenario, arguments, unit, items per operation ("op", "item" or "MB")
+WORK = [
+    ("log-on and -off, IMAP", "login", {}, "op"),
+    ("log-on and -off, IMAP, TLS", "login", {"tls": 1}, "op"),
+    ("SELECT of 100", "select", {"box": "small"}, "op"),
+    ("SELECT of 10,000", "select", {"box": "big"}, "op"),
+    ("STATUS of 10,000", "status", {"box": "big"}, "op"),
+    ("FETCH FLAGS, per message", "fetch-flags", {"box": "big"}, "item"),
+    ("FETCH ENVELOPE BODYSTRUCTURE, per message", "fetch-envelope", {"box": "big"}, "item"),
+    ("FETCH header fields, per message", "fetch-headers", {"box": "big"}, "item"),
+    ("FETCH BODY[], per MB", "fetch-body", {"box": "medium"}, "MB"),
+    ("FETCH BODY[], per MB, TLS", "fetch-body", {"box": "medium", "tls": 1}, "MB"),
+    ("one message at random", "fetch-random", {"box": "medium"}, "op"),
+    ("APPEND 4 KB, 1 connection", "append", {"size": 4096, "users": USERS}, "op"),
+    ("APPEND 4 KB, 32 connections", "append", {"size": 4096, "conns": 32, "users": USERS}, "op"),
+    ("APPEND 64 KB, 4 connections", "append", {"size": 65536, "conns": 4, "users": USERS}, "op"),
+    ("LMTP 4 KB, 1 connection, per delivery", "lmtp", {"size": 4096, "users": USERS}, "item"),
+    ("LMTP 4 KB, 32 connections, per delivery", "lmtp", {"size": 4096, "conns": 32, "users": USERS}, "item"),
+    ("LMTP 4 KB, 5 recipients, per delivery", "lmtp", {"size": 4096, "rcpts": 5, "users": USERS}, "item"),
+    ("STORE of one flag", "store-one", {"box": "medium"}, "op"),
+    ("STORE 1:*, per message", "store-all", {"box": "big"}, "item"),
+    ("SEARCH of 1,000: header", "search-header", {"box": "medium"}, "op"),
+    ("SEARCH of 1,000: body", "search-body", {"box": "medium"}, "op"),
+    ("SEARCH of 1,000: flag", "search-flag", {"box": "medium"}, "op"),
+    ("log-on and -off, POP3", "pop3-login", {"pop3": 1, "user": READER}, "op"),
+    ("POP3 RETR pipelined, per MB", "pop3-retr", {"pop3": 1, "user": READER, "messages": 1000}, "MB"),
+    ("POP3 RETR pipelined, per MB, TLS", "pop3-retr", {"pop3": 1, "user": READER, "messages": 1000, "tls": 1}, "MB"),
+]
+LARGE_WORK = [("SELECT of 1,000,000", "select", {"box": "large"}, "op"),
+              ("STATUS of 1,000,000", "status", {"box": "large"}, "op")]
+
+
+class Imap:
+    """As much of a client as seeding needs: pipelined APPENDs, any other command at its pace."""
+
+    def __init__(self, port, user):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.file = self.socket.makefile("rb")
+        self.number = 0
+        self.file.readline()
+        self.do(f"LOGIN {user} {servers.PASSWORD}")
+
+    def wait(self, tag):
+        for line in self.file:
+            if line.startswith(tag + b" "):
+                return line
+        raise ConnectionError("the server hung up")
+
+    def do(self, command, may_fail=False):
+        self.number += 1
+        self.socket.sendall(f"s{self.number} {command}\r\n".encode())
+        line = self.wait(f"s{self.number}".encode())
+        if b" OK" not in line[:12] and not may_fail:
+            raise RuntimeError(f"{command}: {line}")
+
+    def append_many(self, box, messages):
+        batch = []
+        for message in messages:
+            self.number += 1
+            batch.append(f"s{self.number} APPEND {box} {{{len(message)}+}}\r\n".encode() + message + b"\r\n")
+            if len(batch) == 50:
+                self.send(batch)
+                batch = []
+        self.send(batch)
+
+    def send(self, batch):
+        if batch:
+            self.socket.sendall(b"".join(batch))
+            if b" OK" not in self.wait(f"s{self.number}".encode())[:12]:
+                raise RuntimeError("APPEND")
+
+
+def seed(server, large):
+    client = Imap(server.imap, "user1")
+    for box, n in BOXES:
+        client.do(f"CREATE {box}", may_fail=True)
+        client.append_many(box, (mails.message(i) for i in range(min(n, 1000))))
+        client.do(f"SELECT {box}")
+        for _ in range(n // 1000 - 1):
+            client.do(f"COPY 1:1000 {box}")
+    if large:
+        client.do(f"CREATE {LARGE[0]}", may_fail=True)
+        client.do("SELECT big")
+        for _ in range(LARGE[1] // 10000):
+            client.do(f"COPY 1:10000 {LARGE[0]}")
+    client.do("LOGOUT")
+    client = Imap(server.imap, READER)
+    client.append_many("INBOX", (mails.message(i) for i in range(1000)))
+    client.do("LOGOUT")
+
+
+def load(server, scenario, options, seconds):
+    options = dict(options)
+    tls, pop3 = options.pop("tls", 0), options.pop("pop3", 0)
+    if scenario == "lmtp":
+        port = server.lmtp
+    elif pop3:
+        port = server.pop3s if tls else server.pop3
+    else:
+        port = server.imaps if tls else server.imap
+    sizes = dict(BOXES + [LARGE])
+    options.setdefault("messages", sizes.get(options.get("box"), 1))
+    if options.pop("users", 1) > 1:
+        options["users"] = USERS
+    else:
+        options.setdefault("user", "user1")
+    command = [LOAD, scenario, "--port", port, "--pid", server.pid, "--seconds", seconds]
+    command += ["--tls"] if tls else []
+    for name, value in options.items():
+        command += [f"--{name}", value]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        print(f"  {server.label}: {scenario}: {done.stdout}{done.stderr}", file=sys.stderr)
+        return None
+    return json.loads(done.stdout)
+
+
+def idle_memory(server, sessions, tls):
+    before = server.memory_kb()
+    port = server.imaps if tls else server.imap
+    command = [str(word) for word in [LOAD, "idle", "--port", port, "--conns", sessions, "--users", USERS]]
+    holder = subprocess.Popen(command + (["--tls"] if tls else []), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+    held = holder.stdout.readline()
+    grown = server.memory_kb() - before
+    holder.communicate(b"")
+    return grown / sessions if held else None
+
+
+def per_unit(result, unit):
+    n = {"op": result["operations"], "item": result["items"], "MB": result["bytes"] / 1e6}[unit]
+    return (result["server_cpu"] / n * 1e6, n / result["seconds"]) if n else None
+
+
+def figure(value):
+    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def measure(running, work, rounds, seconds):
+    """{label: [(cpu µs, rate), …]} of one piece of work; servers take turns."""
+    name, scenario, options, unit = work
+    found = {server.label: [] for server in running}
+    for turn in range(rounds):
+        for server in running if turn % 2 == 0 else reversed(running):
+            result = load(server, scenario, options, seconds)
+            if result:
+                found[server.label].append(per_unit(result, unit))
+    return {label: [f for f in figures if f] for label, figures in found.items()}
+
+
+def row(name, found, labels):
+    cells, medians = [name], []
+    for label in labels:
+        cpu = statistics.median(f[0] for f in found[label]) if found[label] else None
+        rate = statistics.median(f[1] for f in found[label]) if found[label] else None
+        medians.append(cpu)
+        cells += [figure(cpu), figure(rate)]
+    if len(labels) == 2:
+        both = None not in medians and medians[0]
+        cells.append(f"{medians[1] / medians[0]:.1f}" if both else "-")
+    return "| " + " | ".join(cells) + " |"
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--only", default="", help="pieces of work whose scenario is one of these")
+    parser.add_argument("--server", default="gatepost,dovecot")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--idle", type=int, default=10000, help="idle sessions; 0: none")
+    parser.add_argument("--keep", action="store_true", help="leave the servers' directories")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_arguments()
+    top = pathlib.Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
+    top.chmod(0o755)
+    kinds = {"gatepost": servers.Gatepost, "dovecot": servers.Dovecot}
+    running = []
+    for label in args.server.split(","):
+        if label == "dovecot" and not servers.Dovecot.installed():
+            print("dovecot is not installed: gatepost alone", file=sys.stderr)
+            continue
+        (top / label).mkdir()
+        server = kinds[label](top / label, USERS + 1)
+        running.append(server)
+    try:
+        for server in running:
+            server.start()
+            print(f"seeding {server.label}", file=sys.stderr)
+            seed(server, args.large)
+        labels = [server.label for server in running]
+        head = ["work"] + [f"{label}: {what}" for label in labels for what in ("CPU µs", "per s")]
+        head += ["CPU, dovecot / gatepost"] if len(labels) == 2 else []
+        print("| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1))
+        only = [word for word in args.only.split(",") if word]
+        for work in WORK + (LARGE_WORK if args.large else []):
+            if not only or work[1] in only:
+                print(row(work[0], measure(running, work, args.rounds, args.seconds), labels), flush=True)
+        if args.idle and (not only or "idle" in only):
+            for tls in (False, True):
+                cells = [f"{idle_memory(s, args.idle, tls):.1f} KiB" for s in running]
+                print(f"| memory of an idle session{', TLS' if tls else ''} ({args.idle:,} sessions) | "
+                      + " | | ".join(cells) + " | | |", flush=True)
+    finally:
+        for server in running:
+            server.stop()
+        if not args.keep:
+            shutil.rmtree(top, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
