@@ -2,7 +2,10 @@
 
 #include <unicode/ucnv.h>
 
-enum { LONGEST_NAME = 60 };
+enum {
+    LONGEST_NAME = 60, /* of a charset */
+    PIECE = 1024,      /* characters converted at a time, on the stack */
+};
 
 /* ---- names ---- */
 
@@ -10,9 +13,6 @@ enum { LONGEST_NAME = 60 };
 static const struct {
     const char *name, *icu;
 } meant[] = {
-    {"iso-8859-1", "windows-1252"},
-    {"iso8859-1", "windows-1252"},
-    {"latin1", "windows-1252"},
     {"iso-8859-9", "windows-1254"},
     {"iso-8859-11", "windows-874"},
     {"tis-620", "windows-874"},
@@ -54,6 +54,15 @@ static bool is_undeclared(struct slice charset)
     return named(charset, names);
 }
 
+/* Mail that says ISO 8859-1 may mean windows-1252, which has more characters. */
+static bool is_western(struct slice charset)
+{
+    static const char *const names[] = {"iso-8859-1",   "iso8859-1", "latin1",
+                                        "windows-1252", "cp1252",    NULL};
+
+    return named(charset, names);
+}
+
 static bool is_utf8(struct slice charset)
 {
     static const char *const names[] = {"utf-8", "utf8", "unicode-1-1-utf-8", NULL};
@@ -68,7 +77,7 @@ bool mime_charset_keeps_ascii(struct slice charset)
     static const char *const names[] = {"euc-jp",      "euc-kr",  "gb2312", "macintosh",
                                         "windows-874", "tis-620", NULL};
 
-    if (is_undeclared(charset) || is_utf8(charset))
+    if (is_undeclared(charset) || is_utf8(charset) || is_western(charset))
         return true;
     for (size_t i = 0; prefixes[i]; i++)
         if (slice_istarts(charset, slice_str(prefixes[i])))
@@ -105,7 +114,7 @@ bool mime_charset_known(struct slice charset)
     if (is_undeclared(charset))
         return slice_ieq(charset, S("us-ascii")) || slice_ieq(charset, S("ascii")) ||
                slice_ieq(charset, S("ansi_x3.4-1968")) || slice_ieq(charset, S("iso646-us"));
-    if (is_utf8(charset))
+    if (is_utf8(charset) || is_western(charset))
         return true;
     UConverter *converter = open_converter(charset);
     ucnv_close(converter);
@@ -160,16 +169,22 @@ uint32_t mime_take_utf8(struct slice *s)
     return c;
 }
 
+size_t mime_utf8_bytes(uint32_t c, uint8_t *to)
+{
+    static const uint8_t lead[5] = {0, 0, 0xC0, 0xE0, 0xF0};
+    size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+    for (size_t i = len - 1; i > 0; i--, c >>= 6)
+        to[i] = (uint8_t)(0x80 | (c & 0x3F));
+    to[0] = (uint8_t)(lead[len] | c);
+    return len;
+}
+
 void mime_put_utf8(struct buf *out, uint32_t c)
 {
     uint8_t b[4];
-    size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const uint8_t lead[5] = {0, 0, 0xC0, 0xE0, 0xF0};
 
-    for (size_t i = len - 1; i > 0; i--, c >>= 6)
-        b[i] = (uint8_t)(0x80 | (c & 0x3F));
-    b[0] = (uint8_t)(lead[len] | c);
-    buf_put(out, slice_of(b, len));
+    buf_put(out, slice_of(b, mime_utf8_bytes(c, b)));
 }
 
 static size_t ascii_run(struct slice s)
@@ -202,44 +217,49 @@ void mime_put_windows1252(struct buf *out, struct slice s)
     };
 
     while (s.len) {
-        size_t run = ascii_run(s);
+        struct slice piece = slice_head(s, PIECE);
+        uint8_t text[3 * PIECE], *to = text;
 
-        buf_put(out, slice_head(s, run));
-        s = slice_from(s, run);
-        if (s.len == 0)
-            return;
-        uint8_t c = s.ptr[0];
-        mime_put_utf8(out, c < 0xA0 ? high[c - 0x80] : c);
-        s = slice_from(s, 1);
+        for (size_t i = 0; i < piece.len; i++) {
+            uint8_t c = piece.ptr[i];
+
+            if (c < 0x80)
+                *to++ = c;
+            else
+                to += mime_utf8_bytes(c < 0xA0 ? high[c - 0x80] : c, to);
+        }
+        buf_put(out, slice_of(text, (size_t)(to - text)));
+        s = slice_from(s, piece.len);
     }
 }
 
 /* ---- conversion ---- */
 
+/* At most PIECE units. `lead` is a surrogate that waits for its second half in the next piece. */
 static void put_utf16(struct buf *out, const UChar *from, const UChar *end, uint16_t *lead)
 {
+    uint8_t text[3 * PIECE + 4], *to = text;
+
     for (; from < end; from++) {
         uint32_t c = *from;
 
-        if (*lead) {
-            if (c >= 0xDC00 && c <= 0xDFFF) {
-                mime_put_utf8(out, 0x10000 + ((uint32_t)(*lead - 0xD800) << 10) + (c - 0xDC00));
-                *lead = 0;
-                continue;
-            }
-            mime_put_utf8(out, 0xFFFD);
+        if (*lead && U16_IS_TRAIL(c)) {
+            to += mime_utf8_bytes((uint32_t)U16_GET_SUPPLEMENTARY(*lead, c), to);
             *lead = 0;
+            continue;
         }
-        if (c >= 0xD800 && c <= 0xDBFF)
-            *lead = (uint16_t)c;
-        else
-            mime_put_utf8(out, c >= 0xDC00 && c <= 0xDFFF ? 0xFFFD : c);
+        if (*lead)
+            to += mime_utf8_bytes(0xFFFD, to);
+        *lead = U16_IS_LEAD(c) ? (uint16_t)c : 0;
+        if (!*lead)
+            to += mime_utf8_bytes(U16_IS_TRAIL(c) ? 0xFFFD : c, to);
     }
+    buf_put(out, slice_of(text, (size_t)(to - text)));
 }
 
 static void convert(UConverter *converter, struct slice bytes, struct buf *out)
 {
-    UChar wide[1024];
+    UChar wide[PIECE];
     const char *from = (const char *)bytes.ptr;
     UErrorCode status;
     uint16_t lead = 0;
@@ -251,7 +271,7 @@ static void convert(UConverter *converter, struct slice bytes, struct buf *out)
         UChar *to = wide;
 
         status = U_ZERO_ERROR;
-        ucnv_toUnicode(converter, &to, wide + 1024, &from, end, NULL, true, &status);
+        ucnv_toUnicode(converter, &to, wide + PIECE, &from, end, NULL, true, &status);
         put_utf16(out, wide, to, &lead);
     } while (status == U_BUFFER_OVERFLOW_ERROR && !out->failed);
     if (lead)
@@ -262,6 +282,8 @@ struct err mime_to_utf8(struct slice charset, struct slice bytes, struct buf *ou
 {
     if (is_utf8(charset)) {
         mime_put_utf8_lossy(out, bytes);
+    } else if (is_western(charset)) {
+        mime_put_windows1252(out, bytes);
     } else if (is_undeclared(charset) && charset.len) {
         if (slice_is_utf8(bytes))
             buf_put(out, bytes);

@@ -169,15 +169,18 @@ static bool qp_held(struct mime_decoder *d, uint8_t c, struct buf *out)
     return false;
 }
 
-/* Text up to an '=' or a line end; blanks at its end are left. */
+/* Text up to an '=' or a line end; the blanks and the CR before that are left, to be judged. */
 static size_t qp_plain(struct slice in)
 {
-    size_t n = 0;
+    struct slice line = slice_head(in, line_length(in));
+    size_t n = slice_index(line, '=');
 
-    while (n < in.len && in.ptr[n] != '=' && in.ptr[n] != '\n' && in.ptr[n] != '\r')
-        n++;
-    if (n < in.len && in.ptr[n] == '=')
+    if (n < line.len)
         return n;
+    if (n > 0 && in.ptr[n - 1] == '\n')
+        n--;
+    if (n > 0 && in.ptr[n - 1] == '\r')
+        n--;
     while (n > 0 && is_blank(in.ptr[n - 1]))
         n--;
     return n;

@@ -18,46 +18,66 @@ static size_t field_name_length(struct slice line, size_t *colon)
     return n;
 }
 
-/* The length of a line and of those that continue it. */
-static size_t folded_length(struct slice s)
+/* The length of a line of `first` bytes and of those that continue it. */
+static size_t folded_length(struct slice s, size_t first)
 {
-    size_t len = line_length(s);
+    size_t len = first;
 
     while (len < s.len && is_blank(s.ptr[len]))
         len += line_length(slice_from(s, len));
     return len;
 }
 
+static bool is_empty_line(const uint8_t *line, size_t len)
+{
+    return (len == 1 && line[0] == '\n') || (len == 2 && line[0] == '\r' && line[1] == '\n');
+}
+
+/* The field that begins with the line of `first` bytes, if one does. */
+static bool read_field(struct slice s, size_t first, struct mime_field *out)
+{
+    size_t colon = 0;
+    size_t name = field_name_length(slice_head(s, first), &colon);
+
+    if (name == 0)
+        return false;
+    out->all = slice_head(s, folded_length(s, first));
+    out->name = slice_head(out->all, name);
+    out->value = line_chomp(slice_from(out->all, colon + 1));
+    return true;
+}
+
 bool mime_next_field(struct slice *header, struct mime_field *out)
 {
     while (header->len) {
-        size_t first = line_length(*header), colon = 0;
+        size_t first = line_length(*header);
 
-        if (line_chomp(slice_head(*header, first)).len == 0 && header->ptr[first - 1] == '\n')
+        if (is_empty_line(header->ptr, first))
             return false;
-        size_t name = field_name_length(slice_head(*header, first), &colon);
-        if (name == 0) {
-            *header = slice_from(*header, first);
-            continue;
-        }
-        out->all = slice_head(*header, folded_length(*header));
-        out->name = slice_head(out->all, name);
-        out->value = line_chomp(slice_from(out->all, colon + 1));
-        *header = slice_from(*header, out->all.len);
-        return true;
+        bool found = read_field(*header, first, out);
+        *header = slice_from(*header, found ? out->all.len : first);
+        if (found)
+            return true;
     }
     return false;
 }
 
+/* Most lines are passed over by their first letter. */
 bool mime_get_field(struct slice header, struct slice name, struct mime_field *out)
 {
     struct mime_field field;
 
-    while (mime_next_field(&header, &field)) {
-        if (!slice_ieq(field.name, name))
-            continue;
-        *out = field;
-        return true;
+    while (header.len && name.len) {
+        size_t first = line_length(header);
+
+        if (is_empty_line(header.ptr, first))
+            return false;
+        if (ascii_lower(header.ptr[0]) == ascii_lower(name.ptr[0]) && first > name.len &&
+            read_field(header, first, &field) && slice_ieq(field.name, name)) {
+            *out = field;
+            return true;
+        }
+        header = slice_from(header, first);
     }
     return false;
 }

@@ -179,7 +179,8 @@ enum mime_encoding mime_transfer_encoding(struct slice header);
 
 /*
  * Undo a transfer encoding, piece by piece: feed the body in slices of any size, in order.
- * What cannot be decoded is passed over (base64) or kept as it is (quoted-printable).
+ * What cannot be decoded is passed over (base64) or kept as it is (quoted-printable). All that
+ * comes out is no longer than what went in; room for a piece and 80 bytes is always enough.
  */
 struct mime_decoder {
     enum mime_encoding encoding;

@@ -131,6 +131,9 @@ void mime_put_string(struct slice s, struct buf *out);
 uint32_t mime_take_utf8(struct slice *s);
 void mime_put_utf8(struct buf *out, uint32_t c);
 
+/* The up to four bytes of a code point. Returns how many. */
+size_t mime_utf8_bytes(uint32_t c, uint8_t *to);
+
 /* windows-1252 (and what it leaves undefined, as ISO 8859-1 controls) to UTF-8. */
 void mime_put_windows1252(struct buf *out, struct slice bytes);
 

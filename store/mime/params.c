@@ -95,11 +95,11 @@ struct slice mime_take_value_token(struct slice *value, struct arena *in)
     bool slash = true;
 
     mime_skip_cfws(value);
-    while (value->len && value->ptr[0] != ';') {
+    /* "text / plain" is one token, "text junk" is not. */
+    while (value->len && (slash || value->ptr[0] == '/')) {
         struct slice piece = take_while_not(value, ends_token);
 
-        /* "text / plain" is one token, "text junk" is not. */
-        if (piece.len == 0 || !(slash || piece.ptr[0] == '/'))
+        if (piece.len == 0)
             break;
         words_add(&token, piece);
         slash = piece.ptr[piece.len - 1] == '/';

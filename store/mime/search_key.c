@@ -13,49 +13,52 @@ static bool folds_to_itself(uint32_t c)
     return (c >= 0x3400 && c <= 0x9FFF) || (c >= 0xE000 && c <= 0xF8FF);
 }
 
-/* Titlecase, then compatibility decomposition; nothing is reordered or cased again. */
-static void put_folded(uint32_t c, struct buf *out)
-{
-    UChar wide[32];
-    UErrorCode status = U_ZERO_ERROR;
+enum { LONGEST_FOLD = 32 }; /* UTF-16 units of one decomposition; Unicode's longest has 18 */
 
-    if (folds_to_itself(c)) {
-        mime_put_utf8(out, c);
-        return;
-    }
+/* Titlecase, then compatibility decomposition; nothing is reordered or cased again. */
+static size_t fold_one(const UNormalizer2 *nfkd, uint32_t c, uint8_t *to)
+{
+    UChar wide[LONGEST_FOLD];
+    UErrorCode status = U_ZERO_ERROR;
+    size_t len = 0;
+
+    if (folds_to_itself(c))
+        return mime_utf8_bytes(c, to);
     c = (uint32_t)u_totitle((UChar32)c);
-    int32_t n =
-        unorm2_getDecomposition(unorm2_getNFKDInstance(&status), (UChar32)c, wide, 32, &status);
-    if (n < 0 || U_FAILURE(status)) {
-        mime_put_utf8(out, c);
-        return;
-    }
+    int32_t n = unorm2_getDecomposition(nfkd, (UChar32)c, wide, LONGEST_FOLD, &status);
+    if (n < 0 || U_FAILURE(status))
+        return mime_utf8_bytes(c, to);
     for (int32_t i = 0; i < n; i++) {
         uint32_t part = wide[i];
 
         if (U16_IS_LEAD(part) && i + 1 < n)
             part = (uint32_t)U16_GET_SUPPLEMENTARY(part, wide[++i]);
-        mime_put_utf8(out, part);
+        len += mime_utf8_bytes(part, to + len);
     }
+    return len;
 }
 
 void mime_fold(struct slice utf8, struct buf *out)
 {
-    while (utf8.len) {
-        size_t run = 0;
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2 *nfkd = unorm2_getNFKDInstance(&status);
+    uint8_t folded[1024];
+    size_t len = 0;
 
-        while (run < utf8.len && utf8.ptr[run] < 0x80)
-            run++;
-        uint8_t *to = buf_reserve(out, run);
-        if (!to)
-            return;
-        for (size_t i = 0; i < run; i++)
-            to[i] = ascii_upper(utf8.ptr[i]);
-        buf_commit(out, run);
+    while (utf8.len) {
+        size_t run = 0, room = sizeof folded - len - 4 * LONGEST_FOLD;
+
+        while (run < utf8.len && run < room && utf8.ptr[run] < 0x80)
+            folded[len++] = ascii_upper(utf8.ptr[run++]);
         utf8 = slice_from(utf8, run);
-        if (utf8.len)
-            put_folded(mime_take_utf8(&utf8), out);
+        if (utf8.len && utf8.ptr[0] >= 0x80)
+            len += fold_one(nfkd, mime_take_utf8(&utf8), folded + len);
+        if (len >= sizeof folded - 4 * LONGEST_FOLD) {
+            buf_put(out, slice_of(folded, len));
+            len = 0;
+        }
     }
+    buf_put(out, slice_of(folded, len));
 }
 
 /* ---- keys ---- */
