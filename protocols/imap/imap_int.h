@@ -90,7 +90,8 @@ enum imap_phase {
     PHASE_START, /* complete: call the handler */
     PHASE_MORE,  /* call resume */
     PHASE_WAIT,  /* imap_wake() will be called */
-    PHASE_LINE,  /* the client's next line goes to c->line */
+    PHASE_LINE,  /* the client's next line goes to c->line ... */
+    PHASE_LINED, /* ... and is there */
     PHASE_SYNC,  /* answered: tell what changed, then the tagged line */
 };
 
@@ -134,13 +135,13 @@ struct imap_selected {
     struct store_view *view; /* what sequence numbers mean to the client now */
     uint64_t modseq;         /* every change up to here has been told */
     uint32_t told_exists;
-    uint32_t recent_from, recent_to; /* from <= uid < to are \Recent to this session */
-    uint32_t keywords_told;          /* how many keywords FLAGS has listed */
-    struct uidset saved;             /* $ (RFC 5182) */
-    struct uidset silent;            /* changed by this session with .SILENT: not told back */
-    uint64_t silent_modseq;          /* ... where their modseq is not beyond this */
-    bool behind;                     /* expunges were held back: look again */
-    struct imap_telling *telling;    /* NULL: nothing is half told */
+    struct uidset recent;         /* \Recent to this session; see imap_is_recent() */
+    uint32_t keywords_told;       /* how many keywords FLAGS has listed */
+    struct uidset saved;          /* $ (RFC 5182) */
+    struct uidset silent;         /* changed by this session with .SILENT: not told back */
+    uint64_t silent_modseq;       /* ... where their modseq is not beyond this */
+    bool behind;                  /* expunges were held back: look again */
+    struct imap_telling *telling; /* NULL: nothing is half told */
 };
 
 struct imap_session {
@@ -159,7 +160,7 @@ struct imap_session {
     struct imap_cmd *cmd;           /* the running command */
     struct imap_reader *reader;     /* reader.c */
     struct imap_logon *logon;       /* logon.c; NULL after log-on */
-    uint64_t deadline;              /* mono_ms of the autologout */
+    uint64_t deadline;              /* mono_ms of the autologout, or of the log-on's end */
     struct buf spill;               /* put_long(): what was too long for one pull */
     char *client_name;              /* ID; peer->client_name points here */
     unsigned bad, attempts;
@@ -258,6 +259,8 @@ void imap_put_string(struct buf *out, struct slice s); /* quoted, or a literal *
 void imap_put_astring(struct buf *out, struct slice s);
 void imap_put_mailbox(struct imap_session *s, struct buf *out, struct slice path);
 void imap_put_date_time(struct buf *out, uint64_t filetime, int16_t zone);
+/* "\Answered \Seen": each after *separator, which becomes " " with the first. */
+void imap_put_system_flags(struct buf *out, unsigned flags, const char **separator);
 /* "(\Seen $Forwarded \Recent)" */
 struct err imap_put_flags(struct imap_session *s, struct store_read *rd,
                           const struct message_row *row, struct buf *out) MUST_USE;
@@ -280,6 +283,9 @@ void imap_unselect(struct imap_session *s);
 
 /* This session changed these with .SILENT up to `modseq`: do not tell them back. */
 void imap_silence(struct imap_session *s, const struct uidset *uids, uint64_t modseq);
+
+/* Is it \Recent to this session, as far as the client may be told (RFC 3501 2.3.2)? */
+bool imap_is_recent(const struct imap_session *s, uint32_t uid);
 
 /* CONDSTORE was used: from now on FETCH answers carry MODSEQ (RFC 7162 3.1). */
 void imap_condstore_on(struct imap_session *s);
