@@ -161,7 +161,8 @@ struct imap_session {
     struct imap_reader *reader;     /* reader.c */
     struct imap_logon *logon;       /* logon.c; NULL after log-on */
     uint64_t deadline;              /* mono_ms of the autologout, or of the log-on's end */
-    struct buf spill;               /* put_long(): what was too long for one pull */
+    struct buf spill;               /* imap_put_long(): what was too long for one pull ... */
+    enum session_next held;         /* ... and what was to follow it */
     char *client_name;              /* ID; peer->client_name points here */
     unsigned bad, attempts;
     bool greeted, draining, closed;
@@ -215,6 +216,9 @@ void imap_enter(struct imap_session *s, enum imap_state state);
  */
 enum imap_step imap_run(struct imap_session *s, struct imap_cmd *c, struct store_op *op,
                         void (*free_op)(struct store_op *op));
+
+/* The configured limits, with the defaults of session.h where they are 0. */
+uint64_t imap_max_message(const struct imap_session *s);
 
 /* ---- arguments (args.c): each takes one argument off c->rest, and false means BAD ---- */
 

@@ -1,0 +1,164 @@
+#include "protocols/imap/command.h"
+#include "protocols/imap/handlers.h"
+#include "protocols/imap/life.h"
+#include "protocols/imap/logon.h"
+
+enum imap_step imap_cmd_capability(struct imap_session *s, struct imap_cmd *c)
+{
+    if (!imap_arg_end(c))
+        return imap_bad_args(c);
+    buf_puts(s->out, "* CAPABILITY ");
+    imap_put_capabilities(s, s->out);
+    buf_puts(s->out, "\r\n");
+    return imap_ok(c, "Done");
+}
+
+enum imap_step imap_cmd_noop(struct imap_session *s, struct imap_cmd *c)
+{
+    (void)s;
+    return imap_arg_end(c) ? imap_ok(c, "Done") : imap_bad_args(c);
+}
+
+enum imap_step imap_cmd_logout(struct imap_session *s, struct imap_cmd *c)
+{
+    if (!imap_arg_end(c))
+        return imap_bad_args(c);
+    buf_puts(s->out, "* BYE Logging out\r\n");
+    if (!s->env->summary->end)
+        s->env->summary->end = "logout";
+    imap_logon_leave(s);
+    c->after = NEXT_CLOSE;
+    return imap_ok(c, "Bye");
+}
+
+enum imap_step imap_cmd_starttls(struct imap_session *s, struct imap_cmd *c)
+{
+    (void)s;
+    if (!imap_arg_end(c))
+        return imap_bad_args(c);
+    c->after = NEXT_TLS;
+    return imap_ok(c, "Begin TLS now");
+}
+
+enum imap_step imap_cmd_compress(struct imap_session *s, struct imap_cmd *c)
+{
+    struct slice algorithm;
+
+    (void)s;
+    if (!imap_arg_atom(c, &algorithm) || !imap_arg_end(c))
+        return imap_bad_args(c);
+    if (!slice_ieq(algorithm, S("DEFLATE")))
+        return imap_no(c, "[CANNOT]", "Only DEFLATE is known here");
+    c->after = NEXT_COMPRESS;
+    return imap_ok(c, "DEFLATE from here on");
+}
+
+enum imap_step imap_cmd_namespace(struct imap_session *s, struct imap_cmd *c)
+{
+    if (!imap_arg_end(c))
+        return imap_bad_args(c);
+    buf_puts(s->out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    return imap_ok(c, "Done");
+}
+
+/* ---- ID (RFC 2971) ---- */
+
+enum { ID_FIELDS = 30, ID_FIELD_LEN = 30, ID_VALUE_LEN = 1024 };
+
+/* "(" field value ... ")": what the client's name and version are, for records. */
+static bool arg_id(struct imap_cmd *c, struct slice *name, struct slice *version)
+{
+    struct slice field, value;
+    bool nil;
+
+    for (unsigned i = 0; !imap_arg_byte(c, ')'); i++) {
+        if ((i && !imap_arg_space(c)) || !imap_arg_string(c, &field) || !imap_arg_space(c) ||
+            !imap_arg_nstring(c, &value, &nil))
+            return false;
+        if (i >= ID_FIELDS || field.len > ID_FIELD_LEN || value.len > ID_VALUE_LEN) {
+            c->complaint = "Too much to know (RFC 2971 3.3)";
+            return false;
+        }
+        if (slice_ieq(field, S("name")))
+            *name = value;
+        else if (slice_ieq(field, S("version")))
+            *version = value;
+    }
+    return true;
+}
+
+static void keep_client_name(struct imap_session *s, struct slice name, struct slice version)
+{
+    struct buf both = buf_make(2 * ID_VALUE_LEN + 1);
+
+    buf_put(&both, name);
+    if (name.len && version.len)
+        buf_putc(&both, ' ');
+    buf_put(&both, version);
+    imap_set_client_name(s, buf_slice(&both));
+    buf_done(&both);
+}
+
+enum imap_step imap_cmd_id(struct imap_session *s, struct imap_cmd *c)
+{
+    struct slice name = SLICE_EMPTY, version = SLICE_EMPTY;
+
+    if (!imap_arg_word(c, "NIL") && !(imap_arg_byte(c, '(') && arg_id(c, &name, &version)))
+        return imap_bad_args(c);
+    if (!imap_arg_end(c))
+        return imap_bad_args(c);
+    keep_client_name(s, name, version);
+    buf_puts(s->out, "* ID (\"name\" \"Gatepost\"");
+    /* Strangers need not know what to attack. */
+    if (s->state != STATE_NOT_AUTHENTICATED)
+        buf_puts(s->out, " \"version\" \"" GATEPOST_VERSION "\"");
+    buf_puts(s->out, ")\r\n");
+    return imap_ok(c, "Pleased to meet you");
+}
+
+/* ---- ENABLE (RFC 5161) ---- */
+
+static const char *enable(struct imap_session *s, struct slice name)
+{
+    if (slice_ieq(name, S("CONDSTORE"))) {
+        imap_condstore_on(s);
+        return "CONDSTORE";
+    }
+    if (slice_ieq(name, S("QRESYNC"))) {
+        imap_condstore_on(s); /* RFC 7162 3.2.3: implied */
+        s->qresync = true;
+        return "QRESYNC";
+    }
+    if (slice_ieq(name, S("UTF8=ACCEPT"))) {
+        s->utf8 = true;
+        return "UTF8=ACCEPT";
+    }
+    if (slice_ieq(name, S("IMAP4rev2"))) {
+        s->rev2 = true;
+        return "IMAP4rev2";
+    }
+    return NULL; /* RFC 5161 3.1: passed over */
+}
+
+enum imap_step imap_cmd_enable(struct imap_session *s, struct imap_cmd *c)
+{
+    struct slice names = c->rest, name;
+
+    do {
+        if (!imap_arg_atom(c, &name))
+            return imap_bad_args(c);
+    } while (imap_arg_byte(c, ' '));
+    if (!imap_arg_end(c))
+        return imap_bad_args(c);
+    struct buf enabled = buf_make(1024);
+    c->rest = names;
+    do {
+        const char *known = imap_arg_atom(c, &name) ? enable(s, name) : NULL;
+
+        if (known && enabled.len < 512)
+            buf_printf(&enabled, " %s", known);
+    } while (imap_arg_byte(c, ' '));
+    buf_printf(s->out, "* ENABLED%.*s\r\n", SLICE_ARG(buf_slice(&enabled)));
+    buf_done(&enabled);
+    return imap_ok(c, "Done");
+}
