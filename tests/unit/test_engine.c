@@ -6,12 +6,24 @@
  */
 #include <pthread.h>
 
+#include "store/engine/engine_faulty.h"
 #include "tests/support/engine.h"
+
+static struct engine *faultless(struct engine *inner)
+{
+    struct engine *engine;
+
+    assert_ok(engine_faulty_new(inner, 1, &engine));
+    return engine;
+}
+
+static struct engine *(*wrap)(struct engine *inner); /* of the engine that is tested now */
 
 static int setup(void **state)
 {
     struct bench *b = mem_new(sizeof *b);
 
+    b->wrap = wrap;
     bench_init(b);
     *state = b;
     return 0;
@@ -1010,5 +1022,7 @@ int main(void)
         TEST(closing_ends_what_is_queued_as_unavailable),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failures = cmocka_run_group_tests_name("engine: lmdb", tests, NULL, NULL);
+    wrap = faultless;
+    return failures + cmocka_run_group_tests_name("engine: faultless", tests, NULL, NULL);
 }
