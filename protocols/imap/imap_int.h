@@ -112,6 +112,7 @@ struct imap_cmd {
     const char *complaint; /* what imap_arg_*() stumbled over, for BAD */
     const char *refusal;   /* ... or the code to say NO with, "[CANNOT]", where it was no syntax */
     bool secret;           /* text may hold a secret: wipe it */
+    bool broken;           /* imap_break() was called */
     bool mid_line;         /* resume goes on in the middle of an answer: nothing else may be put */
     struct imap_run *runs; /* store requests of imap_run() */
     enum imap_step (*resume)(struct imap_session *s, struct imap_cmd *c);
@@ -180,6 +181,12 @@ enum imap_step imap_bad(struct imap_cmd *c, const char *answer);
 
 /* NO with the response code and sentence that an error of the store maps to. */
 enum imap_step imap_no_err(struct imap_session *s, struct imap_cmd *c, struct err e);
+
+/*
+ * The answer stands half told and cannot go on (a literal whose bytes are damaged): close without
+ * another byte, for any would be taken for the rest of it. Logs. Returns STEP_DONE.
+ */
+enum imap_step imap_break(struct imap_session *s, struct imap_cmd *c, struct err e);
 
 /* BAD with what the argument parser complained about, or NO where it set a refusal. */
 enum imap_step imap_bad_args(struct imap_cmd *c);

@@ -148,6 +148,12 @@ enum imap_step imap_no_err(struct imap_session *s, struct imap_cmd *c, struct er
     return answer(c, a->imap_status == ANSWER_BAD ? IMAP_BAD : IMAP_NO, a->imap);
 }
 
+enum imap_step imap_break(struct imap_session *s, struct imap_cmd *c, struct err e)
+{
+    c->broken = true;
+    return imap_no_err(s, c, e);
+}
+
 enum imap_step imap_bad_args(struct imap_cmd *c)
 {
     const char *what = c->complaint ? c->complaint : "The arguments are not understood";

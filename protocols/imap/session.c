@@ -146,6 +146,15 @@ static unsigned max_bad(const struct imap_session *s)
     return max ? max : MAX_BAD_BEFORE_LOGON;
 }
 
+/* In the middle of an answer that cannot be ended: see imap_break(). */
+static enum session_next break_off(struct imap_session *s)
+{
+    note_end(s, "damaged");
+    imap_cmd_end(s);
+    imap_enter(s, STATE_LOGOUT);
+    return NEXT_CLOSE;
+}
+
 /* After the tagged line. */
 static enum session_next finish(struct imap_session *s)
 {
@@ -245,7 +254,9 @@ static bool run_step(struct imap_session *s, struct imap_cmd *c, enum session_ne
         stepped(c, c->resume(s, c));
         break;
     case PHASE_SYNC:
-        if (sync_told(s))
+        if (c->broken)
+            *next = break_off(s);
+        else if (sync_told(s))
             *next = finish(s);
         else
             *next = NEXT_PULL;
