@@ -57,6 +57,34 @@ const struct imap_command imap_commands[] = {
         "", "RFC 9051 6.4.2, RFC 3691", NULL},
     {"CHECK", STATE_SELECTED, NULL, imap_cmd_check, 0,
         "", "RFC 3501 6.4.1", NULL},
+
+    {"APPEND", STATE_LOGGED_ON, NULL, imap_cmd_append, 0,
+        "mailbox [(flags)] [date-time] literal ...",
+        "RFC 9051 6.3.12, RFC 3502, RFC 3516 4.4, RFC 6855 4", &imap_append_literals},
+    {"FETCH", STATE_SELECTED, NULL, imap_cmd_fetch, CMD_NO_EXPUNGE,
+        "set items [(modifiers)]", "RFC 9051 6.4.5, RFC 3516, RFC 7162 3.1.4", NULL},
+    {"UID FETCH", STATE_SELECTED, NULL, imap_cmd_fetch, CMD_UID,
+        "set items [(modifiers)]", "RFC 9051 6.4.9, RFC 7162 3.2.6", NULL},
+    {"STORE", STATE_SELECTED, NULL, imap_cmd_store, CMD_NO_EXPUNGE | CMD_WRITES,
+        "set [(modifiers)] [+-]FLAGS[.SILENT] flags", "RFC 9051 6.4.6, RFC 7162 3.1.3", NULL},
+    {"UID STORE", STATE_SELECTED, NULL, imap_cmd_store, CMD_UID | CMD_WRITES,
+        "set [(modifiers)] [+-]FLAGS[.SILENT] flags", "RFC 9051 6.4.9, RFC 7162 3.1.3", NULL},
+    {"SEARCH", STATE_SELECTED, NULL, imap_cmd_search, CMD_NO_EXPUNGE,
+        "[RETURN (options)] [CHARSET name] keys", "RFC 9051 6.4.4, RFC 4731, RFC 5182", NULL},
+    {"UID SEARCH", STATE_SELECTED, NULL, imap_cmd_search, CMD_UID,
+        "[RETURN (options)] [CHARSET name] keys", "RFC 9051 6.4.9, RFC 4731, RFC 5182", NULL},
+    {"COPY", STATE_SELECTED, NULL, imap_cmd_copy, 0,
+        "set mailbox", "RFC 9051 6.4.7", NULL},
+    {"UID COPY", STATE_SELECTED, NULL, imap_cmd_copy, CMD_UID,
+        "set mailbox", "RFC 9051 6.4.9", NULL},
+    {"MOVE", STATE_SELECTED, "MOVE", imap_cmd_move, CMD_WRITES,
+        "set mailbox", "RFC 9051 6.4.8, RFC 6851", NULL},
+    {"UID MOVE", STATE_SELECTED, "MOVE", imap_cmd_move, CMD_UID | CMD_WRITES,
+        "set mailbox", "RFC 9051 6.4.9, RFC 6851", NULL},
+    {"EXPUNGE", STATE_SELECTED, NULL, imap_cmd_expunge, CMD_WRITES,
+        "", "RFC 9051 6.4.3", NULL},
+    {"UID EXPUNGE", STATE_SELECTED, "UIDPLUS", imap_cmd_expunge, CMD_UID | CMD_WRITES,
+        "set", "RFC 9051 6.4.9, RFC 4315 2.1", NULL},
 };
 /* clang-format on */
 
@@ -163,6 +191,10 @@ bool imap_resolve(struct imap_session *s, struct imap_cmd *c, struct slice line,
         imap_bad(c, s->state == STATE_NOT_AUTHENTICATED ? "Log on first"
                     : def->states == STATE_SELECTED     ? "Select a mailbox first"
                                                         : "You are logged on already");
+        return false;
+    }
+    if (def->flags & CMD_WRITES && s->selected && s->selected->read_only) {
+        imap_no(c, "[READ-ONLY]", "The mailbox is selected to be looked at only");
         return false;
     }
     skip_space(line, &at);
