@@ -76,7 +76,8 @@ static bool take_part(struct slice *bytes, uint64_t before, uint64_t end, struct
 
     if (!take_varint(bytes, &tag) || !take_varint(bytes, &skip) ||
         !take_varint(bytes, &part->header.len) || !take_varint(bytes, &part->body.len) ||
-        !take_varint(bytes, &lines) || lines > UINT32_MAX || skip > end - before)
+        !take_varint(bytes, &lines) || lines > UINT32_MAX || lines > part->body.len ||
+        skip > end - before)
         return false;
     *depth = tag / KINDS;
     part->kind = (enum mime_kind)(tag % KINDS);

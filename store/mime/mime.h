@@ -4,8 +4,9 @@
  * One pass over the bytes finds every part and its exact byte ranges (RFC 5322, RFC 2045, 2046).
  * No message is refused for being broken: it gets the best structure that its bytes allow. Time
  * is linear in the bytes whatever they are, and depth, number of parts and number of headers are
- * bounded: beyond a bound a part is a leaf of its declared type (application/octet-stream for a
- * multipart), and its bytes are still there.
+ * bounded: beyond a bound a part is a leaf (a multipart or message there is shown to IMAP as
+ * application/octet-stream), and its bytes are still there. docs/mime.md says what is made of
+ * broken mail, and why.
  *
  * Threads    Pure functions over memory: any thread.
  * Ownership  A struct mime and what hangs on it live in the arena that was given; slices of
@@ -31,8 +32,8 @@ enum mime_limit {
 
 enum mime_kind {
     MIME_LEAF,      /* text, image, ... */
-    MIME_MULTIPART, /* has children */
-    MIME_MESSAGE,   /* message/rfc822 or message/global: one child, the embedded message's body */
+    MIME_MULTIPART, /* has children: one that is empty where the bytes have none */
+    MIME_MESSAGE,   /* message/rfc822 or message/global: one child, the embedded message */
 };
 
 /* A range of the message. */
@@ -40,7 +41,11 @@ struct mime_range {
     uint64_t start, len;
 };
 
-/* Of one part. Numbered as IMAP numbers sections (RFC 3501 6.4.5); parts[0] is the message. */
+/*
+ * Of one part. They stand in the order of the message, a parent before its children; parts[0] is
+ * the message itself. A child's ranges are inside its parent's body, and a body starts where the
+ * header ends.
+ */
 struct mime_part {
     enum mime_kind kind;
     uint32_t parent;          /* index; of parts[0]: 0 */
@@ -71,7 +76,9 @@ struct err mime_decode(struct slice bytes, uint64_t message_len, struct arena *i
 
 /*
  * The part that an IMAP section number names: path {1, 2} is "1.2". Applies the rule that part 1
- * of a message that is not a multipart is its body, also inside message/rfc822.
+ * of a message that is not a multipart is its body, also inside message/rfc822. Of what it finds,
+ * BODY[n] is the body and BODY[n.MIME] the header; where it is a MIME_MESSAGE, BODY[n.HEADER] and
+ * BODY[n.TEXT] are header and body of its child.
  * ERR_NOT_FOUND: there is no such part. With n = 0 it is parts[0].
  */
 struct err mime_find(const struct mime *mime, const uint32_t *path, size_t n,
@@ -82,11 +89,15 @@ struct err mime_find(const struct mime *mime, const uint32_t *path, size_t n,
 /*
  * "(date subject from ...)" of the message whose header is `header`. 7-bit; a string that cannot
  * be quoted is a literal, so the bytes may hold CRLF. Bytes above 127 are sent as they are in
- * literals (rev1 clients get what the mail says).
+ * literals (rev1 clients get what the mail says), NUL as 0x80. Always well-formed, unless `out`
+ * is full.
  */
 void mime_put_envelope(struct slice header, struct buf *out);
 
-/* BODYSTRUCTURE (`extended`) or BODY, of the part `index` and what is in it. */
+/*
+ * BODYSTRUCTURE (`extended`) or BODY, of the part `index` and what is in it. `mime` must be that of
+ * `message`. message/global has the form of message/rfc822, as RFC 9051 9 has it.
+ */
 void mime_put_bodystructure(struct slice message, const struct mime *mime, uint32_t index,
                             bool extended, struct buf *out);
 
@@ -111,19 +122,26 @@ bool mime_get_field(struct slice header, struct slice name, struct mime_field *o
 struct slice mime_unfold(struct slice value, struct arena *in);
 
 /*
- * The text of an unstructured value in UTF-8: unfolded, encoded words decoded (RFC 2047), raw
- * 8-bit read as UTF-8 where it is that, as windows-1252 otherwise. Always well-formed UTF-8,
- * without NUL.
+ * The text of an unstructured value in UTF-8: unfolded and trimmed, encoded words decoded (RFC
+ * 2047), raw 8-bit read as UTF-8 where it is that, as windows-1252 otherwise. Encoded words that
+ * are broken or of an unknown charset stay as they are. Always well-formed UTF-8, without NUL and
+ * without line ends. Where nothing had to be changed it is a slice of `value`.
  */
 struct slice mime_text(struct slice value, struct arena *in);
 
 struct mime_param {
-    struct slice name; /* as written */
-    struct slice
-        value; /* without quotes and escapes; RFC 2231 pieces joined and decoded to UTF-8 */
+    struct slice name; /* as written, without the stars of RFC 2231 */
+    /*
+     * Without quotes and escapes; in UTF-8 if it had a charset (RFC 2231), pieces joined. Else as
+     * written, perhaps with raw 8-bit or encoded words: mime_text() makes a file name of it.
+     */
+    struct slice value;
 };
 
-/* A value of the form "token; name=value; ..." (Content-Type, Content-Disposition). */
+/*
+ * A value of the form "token; name=value; ..." (Content-Type, Content-Disposition). Where a name
+ * is given both plainly and as RFC 2231 has it, only the latter is listed.
+ */
 struct mime_token_params {
     struct slice token; /* "text/plain", "attachment"; empty where there is none */
     struct mime_param *params;
@@ -147,7 +165,7 @@ struct slice mime_param(const struct mime_param *params, size_t n, struct slice 
 
 /* One address, as ENVELOPE sees it (RFC 3501 7.4.2): a group start has no host and no mailbox... */
 struct mime_address {
-    struct slice name;     /* display name in UTF-8, or empty */
+    struct slice name;     /* display name in UTF-8, or the comment that stands for it, or empty */
     struct slice raw_name; /* as written, unquoted: for ENVELOPE */
     struct slice route;    /* obsolete source route, or empty */
     struct slice mailbox;  /* local part; of a group start: the group's name; of an end: empty */
@@ -155,7 +173,7 @@ struct mime_address {
     enum { MIME_ADDRESS, MIME_GROUP_START, MIME_GROUP_END } kind;
 };
 
-/* The addresses of a From, To, ... value. *out is in the arena. */
+/* The addresses of a From, To, ... value, at most MIME_MAX_ADDRESSES. *out is in the arena. */
 void mime_addresses(struct slice value, struct arena *in, struct mime_address **out, size_t *n);
 
 /*
@@ -202,22 +220,20 @@ struct err mime_to_utf8(struct slice charset, struct slice bytes, struct buf *ou
 bool mime_charset_known(struct slice charset);
 
 /*
- * Text of a message for people and for SEARCH: header values decoded, text parts decoded to
- * UTF-8, one after the other into `out`.
+ * A needle prepared for searching: case folded and normalised as IMAP's i;unicode-casemap
+ * (RFC 5051) does. Any number of threads may search for it. Free with mime_search_key_free().
  */
 struct mime_search_key;
-
-/*
- * A needle prepared for searching: case folded and normalised as IMAP's i;unicode-casemap
- * (RFC 5051) does. Free with mime_search_key_free().
- */
 struct mime_search_key *mime_search_key_new(struct slice needle_utf8) MUST_USE;
 void mime_search_key_free(struct mime_search_key *key);
 
 /* Is the key a substring of `utf8`, under i;unicode-casemap? ASCII needles take a fast path. */
 bool mime_search_in_utf8(const struct mime_search_key *key, struct slice utf8);
 
-/* SEARCH BODY (`with_header` false) and TEXT: decodes part by part, stops at the first hit. */
+/*
+ * SEARCH BODY (`with_header` false) and TEXT: text parts and the headers in the body, decoded part
+ * by part; TEXT looks at the message's own header as well. Stops at the first hit.
+ */
 bool mime_search_message(const struct mime_search_key *key, struct slice message,
                          const struct mime *mime, bool with_header);
 
