@@ -44,14 +44,6 @@ static void read_fields(struct slice header, struct fields *f)
     }
 }
 
-static void put_nstring(struct slice s, struct buf *out)
-{
-    if (s.len)
-        mime_put_string(s, out);
-    else
-        buf_puts(out, "NIL");
-}
-
 /* "(name value name value", without its end. */
 static void put_param_list(const struct mime_param *params, size_t n, struct buf *out)
 {
@@ -172,7 +164,7 @@ static void put_extension_tail(const struct fields *f, struct arena *in, struct 
     buf_putc(out, ' ');
     put_languages(f->value[LANGUAGE], out);
     buf_putc(out, ' ');
-    put_nstring(f->value[LOCATION], out);
+    mime_put_nstring(f->value[LOCATION], out);
 }
 
 /* ---- parts ---- */
@@ -195,9 +187,9 @@ static void put_basic(const struct media *m, const struct fields *f, uint64_t si
     buf_putc(out, ' ');
     put_media_params(m, out);
     buf_putc(out, ' ');
-    put_nstring(f->value[ID], out);
+    mime_put_nstring(f->value[ID], out);
     buf_putc(out, ' ');
-    put_nstring(f->value[DESCRIPTION], out);
+    mime_put_nstring(f->value[DESCRIPTION], out);
     buf_putc(out, ' ');
     put_encoding(f, in, out);
     buf_putc(out, ' ');
@@ -247,7 +239,7 @@ static void end_part(const struct writer *w, uint32_t index)
             buf_printf(w->out, " %u", part->lines);
         if (w->extended) {
             buf_putc(w->out, ' ');
-            put_nstring(f.value[MD5], w->out);
+            mime_put_nstring(f.value[MD5], w->out);
         }
     }
     if (w->extended)

@@ -101,14 +101,6 @@ static void release(struct mime_decoder *d, struct buf *out)
     d->n_held = 0;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* A byte behind a held '='. False if the '=' was none and `c` is still to be taken. */
 static bool qp_escape(struct mime_decoder *d, uint8_t c, struct buf *out)
 {

@@ -47,14 +47,6 @@ static void put_text(const struct found *f, struct buf *out)
         buf_puts(out, "NIL");
 }
 
-static void put_nstring(struct slice s, struct buf *out)
-{
-    if (s.len)
-        mime_put_string(s, out);
-    else
-        buf_puts(out, "NIL");
-}
-
 /*
  * A NIL host says group, and a NIL mailbox its end, so an address that lacks one of them has it
  * empty.
@@ -72,9 +64,9 @@ static void put_address(const struct mime_address *a, struct buf *out)
         return;
     }
     buf_putc(out, '(');
-    put_nstring(a->raw_name, out);
+    mime_put_nstring(a->raw_name, out);
     buf_putc(out, ' ');
-    put_nstring(a->route, out);
+    mime_put_nstring(a->route, out);
     buf_putc(out, ' ');
     mime_put_string(a->mailbox, out);
     buf_putc(out, ' ');
@@ -82,19 +74,19 @@ static void put_address(const struct mime_address *a, struct buf *out)
     buf_putc(out, ')');
 }
 
-/* Put the addresses of one value. Returns how many of the `room` were used. */
+/* Put the addresses of one value behind `used` others. Returns how many there are then. */
 static size_t put_value(struct slice value, size_t used, struct buf *out)
 {
     struct arena scratch = ARENA_INIT;
     struct address_reader r = {.rest = value, .in = &scratch};
     struct mime_address address;
 
-    /* Room is kept for the end of a group that the bound cuts. */
     while (used < MIME_MAX_ADDRESSES && mime_next_address(&r, &address)) {
         if (used++ == 0)
             buf_putc(out, '(');
         put_address(&address, out);
     }
+    /* A group that the bound cuts has an end all the same. */
     if (r.in_group && used) {
         address = (struct mime_address){.kind = MIME_GROUP_END};
         put_address(&address, out);
@@ -105,7 +97,6 @@ static size_t put_value(struct slice value, size_t used, struct buf *out)
 
 /* Several To fields are one list: none may hide another. */
 static bool put_addresses(const struct found *f, int which, struct buf *out)
-
 {
     struct slice rest = f->rest;
     struct mime_field field;

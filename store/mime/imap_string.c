@@ -59,3 +59,11 @@ void mime_put_string(struct slice s, struct buf *out)
     else
         put_literal(s, len, out);
 }
+
+void mime_put_nstring(struct slice s, struct buf *out)
+{
+    if (s.len)
+        mime_put_string(s, out);
+    else
+        buf_puts(out, "NIL");
+}

@@ -27,6 +27,7 @@ enum mime_limit {
     MIME_MAX_PARTS = 10000,
     MIME_MAX_HEADER = 10 * 1024 * 1024, /* bytes of one part's header that are looked at */
     MIME_MAX_PARAMS = 128,              /* of one header field (RFC 2231 pieces count) */
+    MIME_MAX_PARAM_NAME = 256,          /* bytes of a parameter's name */
     MIME_MAX_ADDRESSES = 10000,         /* of one header field, in an ENVELOPE */
 };
 

@@ -46,6 +46,15 @@ struct slice mime_trim(struct slice s);
 /* True if no byte is above 127; eight at a time. */
 bool mime_is_ascii(struct slice s);
 
+/* The value of a hexadecimal digit of either case, or -1. */
+static inline int hex_value(uint8_t c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* ---- words ---- */
 
 /*
@@ -109,6 +118,9 @@ bool mime_split_type(struct slice token, struct slice *type, struct slice *subty
  */
 void mime_imap_params(struct slice rest, struct arena *in, struct mime_param **out, size_t *n);
 
+/* As programs want them: joined, and decoded to UTF-8. */
+void mime_decode_params(struct slice rest, struct arena *in, struct mime_param **out, size_t *n);
+
 /* ---- addresses one by one ---- */
 
 struct address_reader {
@@ -124,6 +136,9 @@ bool mime_next_address(struct address_reader *r, struct mime_address *out);
 
 /* A string (RFC 3501 9): quoted where it can be, else a literal. Folds are taken out. */
 void mime_put_string(struct slice s, struct buf *out);
+
+/* The same, or NIL where there is nothing. */
+void mime_put_nstring(struct slice s, struct buf *out);
 
 /* ---- UTF-8 ---- */
 

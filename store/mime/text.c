@@ -43,14 +43,6 @@ static bool read_encoded_word(struct slice s, struct encoded_word *w)
     return slice_index(w->text, '\n') == w->text.len;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 2047 4.2 */
 static void decode_q(struct slice s, struct buf *out)
 {

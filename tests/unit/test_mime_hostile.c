@@ -101,6 +101,22 @@ static void headers_without_end_cost_their_length(void **state)
     }
 }
 
+/* Names that differ in their last byte only, as long as a header may be. */
+static void names_of_parameters_are_not_compared_without_bound(void **state)
+{
+    struct buf b = buf_make(SIZE_MAX / 2), name = repeat("; ", "x", 70000);
+
+    (void)state;
+    buf_puts(&b, "Content-Type: text/plain");
+    for (int i = 0; i < MIME_MAX_PARAMS; i++) {
+        buf_put(&b, buf_slice(&name));
+        buf_printf(&b, "%03d*0=a", i);
+    }
+    deliver(buf_slice(&b));
+    buf_done(&b);
+    buf_done(&name);
+}
+
 static void a_header_of_100_megabytes_is_one_leaf(void **state)
 {
     struct buf b = repeat("From: a@b\nContent-Type: text/plain\n", "X: 1234567890123456789\n",
@@ -184,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_without_end_cost_their_length),
+        cmocka_unit_test(names_of_parameters_are_not_compared_without_bound),
         cmocka_unit_test(a_header_of_100_megabytes_is_one_leaf),
         cmocka_unit_test(lines_are_not_held_against_each_open_boundary_in_turn),
         cmocka_unit_test(parts_without_end_cost_their_length),
