@@ -10,7 +10,7 @@
  *
  * Threads    An attempt belongs to its connection's thread (home). Steps run on a bounded pool,
  *            one at a time, with fair queues per client address; answers are posted to home.
- *            auth_resolve(), auth_mechanisms() and the record functions run on any thread.
+ *            auth_resolve() and the record functions run on any thread.
  * Ownership  Secrets live in memory that is wiped; they are in no record and no log line.
  * Errors     A refusal is a verdict, not an error.
  * Units      Times are FILETIME; durations are milliseconds.
@@ -22,6 +22,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/executor.h"
 #include "base/log.h"
@@ -140,7 +141,8 @@ struct auth_record {
     struct slice identity;   /* canonical; empty where none was found */
     struct slice actor;      /* who authenticated, where he acts for another; else empty */
     bool legacy_charset;     /* the secret matched in the configured legacy character set */
-    uint64_t latency_ms;
+    uint64_t latency_ms;     /* of our work and its queue; the client's turns do not count */
+    uint64_t latency_us;     /* the same, finer */
 };
 
 /*
@@ -167,6 +169,8 @@ struct auth_config {
     unsigned max_waiting;       /* steps that wait for the pool; 0: 10,000 */
     unsigned max_per_user;      /* sessions per user and address; 0: 50 */
     bool no_back_off;
+    struct clock (*now)(void); /* NULL: clock_now() */
+    bool inline_steps;         /* no pool: a step runs within its call (tests, fuzzers, tools) */
 };
 
 struct auth;
@@ -181,7 +185,8 @@ struct err auth_reconfigure(struct auth *auth, const struct auth_config *config)
 
 /*
  * What may be advertised to this peer now, in order of preference: "SCRAM-SHA-256-PLUS", ...
- * The strings are static. USER/PASS and LOGIN go with "PLAIN".
+ * The strings are static. USER/PASS and LOGIN go with "PLAIN". On the peer's own thread, for it
+ * asks peer->binding.
  */
 size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const char *names[],
                        size_t max);
@@ -209,8 +214,9 @@ enum auth_state {
 };
 
 /*
- * `answer` is called on home after every start or step, never from inside it. `peer` must outlive
- * the attempt.
+ * `answer` is called on home after every start or step, never from inside it; it may free the
+ * attempt. `peer` must outlive the attempt's auth_attempt_free(), and no more: what comes later
+ * uses a copy.
  */
 struct auth_attempt *auth_attempt_new(struct auth *auth, const struct auth_peer *peer,
                                       struct executor *home,
@@ -235,7 +241,8 @@ const struct auth_verdict *auth_attempt_verdict(const struct auth_attempt *attem
 
 /*
  * Done with it, in any state: `answer` is not called any more. Without a verdict it is recorded as
- * lost (event 11103). NULL is fine.
+ * lost (event 11103). NULL is fine. Freed while working it goes by itself, on a thread of the pool
+ * or in a last task at home: so home must outlive auth_free().
  */
 void auth_attempt_free(struct auth_attempt *attempt);
 
@@ -264,7 +271,10 @@ struct err auth_name(struct slice given, struct arena *in, struct slice *out) MU
 
 /*
  * The account that a name as typed means, in any of the forms: alias, user@domain,
- * DOMAIN\account, DOMAIN/account, DOMAIN\account\alias, DOMAIN/account/alias.
+ * DOMAIN\account, DOMAIN/account, DOMAIN\account\alias, DOMAIN/account/alias. DOMAIN is the NT
+ * domain of the account, or a local mail domain. In the last two forms the mailbox is the alias's,
+ * and the secret is the account's: who logs on with the name of another must be an administrator,
+ * as with an authorization identity.
  * ERR_NOT_FOUND, ERR_CONFLICT (ambiguous), ERR_INVALID, ERR_UNAVAILABLE.
  */
 struct err auth_resolve(struct auth *auth, struct slice given, struct arena *in,

@@ -1,0 +1,299 @@
+/*
+ * backoff.c - who guesses must wait; who knows his secret need not.
+ *
+ * Wrong secrets are counted for the client's address, for the name, and for the pair of them; the
+ * counts halve every ten minutes.
+ *
+ *   address   after ten it waits: 2 s, 4 s, ... up to five minutes, whatever name it tries
+ *   pair      after five wrong secrets for one name the same, for that name from that address
+ *   name      more than twenty, from anywhere: it is under attack, and a pair waits after its
+ *             first wrong secret, not its fifth
+ *
+ * So a name that is sprayed from a thousand addresses still lets its owner in: an address without
+ * a wrong secret of its own never waits because of a name. An address from which the name logged
+ * on rightly before does not wait for what others at that address do (an office behind NAT). The
+ * same wrong secret sent again, by a phone that was not told of the new one, counts once.
+ *
+ * Memory is bounded: the entry that was unused longest goes. Names and secrets are kept as keyed
+ * hashes only; the key is random and dies with the process.
+ */
+#include <openssl/rand.h>
+
+#include "auth/auth_int.h"
+#include "base/mem.h"
+
+enum {
+    ADDRESS_FREE = 10,
+    PAIR_FREE = 5,
+    PAIR_FREE_UNDER_ATTACK = 1,
+    NAME_ATTACKED = 20,
+    HALF_LIFE_MS = 10 * 60 * 1000,
+    MAX_WAIT_MS = 5 * 60 * 1000,
+    ONE = 1000, /* of a count, which has three decimals */
+    RECENT = 8,
+    KEY = 16,
+};
+
+static const uint64_t good_for_ms = 30ull * 24 * 3600 * 1000;
+
+struct entry {
+    uint8_t key[KEY];
+    struct entry *chain;         /* in its bucket */
+    struct entry *newer, *older; /* by use */
+    uint64_t count, counted_ms;
+    uint64_t until_ms; /* refused before */
+    uint64_t good_ms;  /* of a known-good pair: when last */
+    uint64_t recent[RECENT];
+    unsigned next_recent;
+};
+
+struct table {
+    struct entry **buckets;
+    size_t n_buckets, n, max;
+    struct entry *newest, *oldest;
+};
+
+struct backoff {
+    pthread_mutex_t mutex;
+    uint8_t key[32];
+    struct table failures; /* addresses, names, pairs */
+    struct table good;     /* pairs, apart: a storm of failures does not push them out */
+};
+
+/* ---- a bounded table that forgets what was unused longest ---- */
+
+static void table_init(struct table *t, size_t max)
+{
+    /* One failure uses three entries at once; none of them may push out another. */
+    *t = (struct table){.n_buckets = 64, .max = max < 4 ? 4 : max};
+    while (t->n_buckets < max)
+        t->n_buckets *= 2;
+    t->buckets = mem_array(t->n_buckets, sizeof *t->buckets);
+}
+
+static void table_done(struct table *t)
+{
+    while (t->oldest) {
+        struct entry *e = t->oldest;
+
+        t->oldest = e->newer;
+        free(e);
+    }
+    free(t->buckets);
+}
+
+/* Keys are keyed hashes: nobody can choose them to share a bucket. */
+static struct entry **bucket(struct table *t, const uint8_t key[KEY])
+{
+    uint64_t index;
+
+    memcpy(&index, key, sizeof index);
+    return &t->buckets[index & (t->n_buckets - 1)];
+}
+
+static void unlink_use(struct table *t, struct entry *e)
+{
+    *(e->newer ? &e->newer->older : &t->newest) = e->older;
+    *(e->older ? &e->older->newer : &t->oldest) = e->newer;
+}
+
+static void link_newest(struct table *t, struct entry *e)
+{
+    e->newer = NULL;
+    e->older = t->newest;
+    *(t->newest ? &t->newest->newer : &t->oldest) = e;
+    t->newest = e;
+}
+
+static struct entry *table_find(struct table *t, const uint8_t key[KEY])
+{
+    struct entry *e = *bucket(t, key);
+
+    while (e && memcmp(e->key, key, KEY) != 0)
+        e = e->chain;
+    return e;
+}
+
+static void drop_oldest(struct table *t)
+{
+    struct entry *e = t->oldest, **at = bucket(t, e->key);
+
+    while (*at != e)
+        at = &(*at)->chain;
+    *at = e->chain;
+    unlink_use(t, e);
+    free(e);
+    t->n--;
+}
+
+/* The entry of a key, made where there is none; now the newest. */
+static struct entry *table_use(struct table *t, const uint8_t key[KEY])
+{
+    struct entry *e = table_find(t, key);
+
+    if (e) {
+        unlink_use(t, e);
+    } else {
+        if (t->n >= t->max)
+            drop_oldest(t);
+        e = mem_new(sizeof *e);
+        memcpy(e->key, key, KEY);
+        e->chain = *bucket(t, key);
+        *bucket(t, key) = e;
+        t->n++;
+    }
+    link_newest(t, e);
+    return e;
+}
+
+/* ---- counts ---- */
+
+/* Halve once per half-life; within one, in a straight line. */
+static void decay(struct entry *e, uint64_t now_ms)
+{
+    uint64_t age = now_ms > e->counted_ms ? now_ms - e->counted_ms : 0;
+    uint64_t halves = age / HALF_LIFE_MS, rest = age % HALF_LIFE_MS;
+
+    e->count = halves > 40 ? 0 : e->count >> halves;
+    e->count -= e->count * rest / (2 * (uint64_t)HALF_LIFE_MS);
+    e->counted_ms = now_ms;
+}
+
+static void count_one(struct entry *e, uint64_t now_ms)
+{
+    decay(e, now_ms);
+    e->count += ONE;
+}
+
+/* From `allowed` wrong secrets on, the wait doubles with each. */
+static void set_wait(struct entry *e, uint64_t allowed, uint64_t now_ms)
+{
+    uint64_t over = e->count / ONE;
+
+    if (over < allowed)
+        return;
+    over -= allowed;
+    uint64_t wait = over >= 8 ? MAX_WAIT_MS : (uint64_t)2000 << over;
+    e->until_ms = now_ms + (wait < MAX_WAIT_MS ? wait : MAX_WAIT_MS);
+}
+
+/* True where this secret was among the last ones; remembers it. */
+static bool seen_before(struct entry *e, uint64_t secret)
+{
+    for (size_t i = 0; i < RECENT; i++)
+        if (secret && e->recent[i] == secret)
+            return true;
+    e->recent[e->next_recent++ % RECENT] = secret;
+    return false;
+}
+
+/* ---- keys ---- */
+
+struct keys {
+    uint8_t address[32], name[32], pair[32];
+};
+
+static struct keys keys_of(const struct backoff *b, struct auth_place place, struct slice name)
+{
+    struct slice where = slice_of(place.bytes, sizeof place.bytes);
+    struct keys k;
+
+    auth_hmac(b->key, (const struct slice[]){S("address"), where}, 2, k.address);
+    auth_hmac(b->key, (const struct slice[]){S("name"), name}, 2, k.name);
+    auth_hmac(b->key, (const struct slice[]){S("pair"), where, name}, 3, k.pair);
+    return k;
+}
+
+static uint64_t secret_hash(const struct backoff *b, struct slice name, struct slice secret)
+{
+    uint8_t hash[32];
+    uint64_t out;
+
+    if (secret.len == 0)
+        return 0;
+    auth_hmac(b->key, (const struct slice[]){S("secret"), name, secret}, 3, hash);
+    memcpy(&out, hash, sizeof out);
+    return out ? out : 1;
+}
+
+/* ---- what the header promises ---- */
+
+struct backoff *backoff_new(size_t max_entries)
+{
+    struct backoff *b = mem_new(sizeof *b);
+
+    pthread_mutex_init(&b->mutex, NULL);
+    if (RAND_bytes(b->key, sizeof b->key) != 1)
+        abort();
+    table_init(&b->failures, max_entries);
+    table_init(&b->good, max_entries);
+    return b;
+}
+
+void backoff_free(struct backoff *backoff)
+{
+    if (!backoff)
+        return;
+    table_done(&backoff->failures);
+    table_done(&backoff->good);
+    pthread_mutex_destroy(&backoff->mutex);
+    mem_wipe(backoff, sizeof *backoff);
+    free(backoff);
+}
+
+static bool waits(struct table *t, const uint8_t key[KEY], uint64_t now_ms)
+{
+    const struct entry *e = table_find(t, key);
+
+    return e && e->until_ms > now_ms;
+}
+
+bool backoff_refuses(struct backoff *backoff, struct auth_place place, struct slice name,
+                     uint64_t now_ms)
+{
+    struct keys k = keys_of(backoff, place, name);
+
+    pthread_mutex_lock(&backoff->mutex);
+    const struct entry *good = table_find(&backoff->good, k.pair);
+    bool known_good = good && now_ms - good->good_ms < good_for_ms;
+    bool refused = waits(&backoff->failures, k.pair, now_ms) ||
+                   (!known_good && waits(&backoff->failures, k.address, now_ms));
+    pthread_mutex_unlock(&backoff->mutex);
+    return refused;
+}
+
+void backoff_failed(struct backoff *backoff, struct auth_place place, struct slice name,
+                    struct slice secret, uint64_t now_ms)
+{
+    struct keys k = keys_of(backoff, place, name);
+    uint64_t hash = secret_hash(backoff, name, secret);
+
+    pthread_mutex_lock(&backoff->mutex);
+    struct entry *pair = table_use(&backoff->failures, k.pair);
+    if (!seen_before(pair, hash)) {
+        struct entry *all = table_use(&backoff->failures, k.name);
+        struct entry *address = table_use(&backoff->failures, k.address);
+
+        if (!seen_before(all, hash))
+            count_one(all, now_ms);
+        bool attacked = all->count / ONE > NAME_ATTACKED;
+        count_one(pair, now_ms);
+        set_wait(pair, attacked ? PAIR_FREE_UNDER_ATTACK : PAIR_FREE, now_ms);
+        count_one(address, now_ms);
+        set_wait(address, ADDRESS_FREE, now_ms);
+    }
+    pthread_mutex_unlock(&backoff->mutex);
+}
+
+void backoff_succeeded(struct backoff *backoff, struct auth_place place, struct slice name,
+                       uint64_t now_ms)
+{
+    struct keys k = keys_of(backoff, place, name);
+
+    pthread_mutex_lock(&backoff->mutex);
+    table_use(&backoff->good, k.pair)->good_ms = now_ms;
+    struct entry *pair = table_find(&backoff->failures, k.pair);
+    if (pair)
+        pair->count = pair->until_ms = 0;
+    pthread_mutex_unlock(&backoff->mutex);
+}

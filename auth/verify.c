@@ -1,0 +1,89 @@
+/*
+ * verify.c - is this secret right?
+ *
+ * A secret is tried as UTF-8, then in the configured legacy character set. How much work that is
+ * depends on the secret alone, never on whether the account exists: an unknown one is checked
+ * against fake keys.
+ */
+#include <unicode/ucnv.h>
+
+#include "auth/auth_int.h"
+#include "auth/precis.h"
+#include "base/mem.h"
+
+/* Bytes in a character set to UTF-8; false where they are not of it. */
+static bool to_utf8(const char *charset, struct slice bytes, struct arena *in, struct slice *out)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    UConverter *from = ucnv_open(charset, &status);
+    UConverterToUCallback old;
+    const void *old_context;
+
+    if (U_FAILURE(status))
+        return false;
+    ucnv_setToUCallBack(from, UCNV_TO_U_CALLBACK_STOP, NULL, &old, &old_context, &status);
+    int32_t cap = (int32_t)bytes.len * 4 + 1;
+    char *to = arena_alloc(in, (size_t)cap);
+    int32_t len = ucnv_toAlgorithmic(UCNV_UTF8, from, to, cap, (const char *)bytes.ptr,
+                                     (int32_t)bytes.len, &status);
+    ucnv_close(from);
+    *out = slice_of(to, (size_t)len);
+    return U_SUCCESS(status);
+}
+
+/* One try; a secret that cannot be any account's costs the same as one that can. */
+static bool try_secret(const struct scram_keys *keys, enum scram_hash hash, struct slice secret,
+                       struct arena *in)
+{
+    struct slice prepared = S("");
+    bool possible = secret.len <= AUTH_MAX_SECRET && !failed(precis_opaque(secret, in, &prepared));
+    bool match = scram_keys_match(keys, hash, prepared);
+
+    return possible && match;
+}
+
+static bool try_both(const struct auth_settings *settings, const struct scram_keys *keys,
+                     enum scram_hash hash, struct slice secret, bool *legacy)
+{
+    struct arena arena = ARENA_INIT;
+    struct slice converted = S("");
+    bool right = try_secret(keys, hash, secret, &arena);
+
+    *legacy = false;
+    if (!right && settings->legacy_charset && !slice_is_ascii(secret)) {
+        bool can = secret.len <= AUTH_MAX_SECRET &&
+                   to_utf8(settings->legacy_charset, secret, &arena, &converted);
+        bool match = try_secret(keys, hash, can ? converted : S(""), &arena);
+
+        *legacy = right = can && match;
+    }
+    arena_wipe(&arena);
+    return right;
+}
+
+bool verify_secret(const struct auth_settings *settings, struct verify_cache *cache,
+                   const struct auth_account *account, struct slice name, struct slice secret,
+                   bool *legacy)
+{
+    struct scram_keys keys;
+    enum scram_hash hash = SCRAM_SHA_256;
+    bool real = false;
+
+    const struct auth_account nobody = {.identity = name};
+    /* Nobody is never in the cache, but asking takes the same time. */
+    if (verify_cache_has(cache, account ? account : &nobody, secret, legacy))
+        return true;
+    for (int h = 0; account && !real && h < SCRAM_HASHES; h++) {
+        hash = (enum scram_hash)h;
+        real = scram_keys_find(account->credentials, hash, &keys);
+    }
+    if (!real) {
+        hash = SCRAM_SHA_256;
+        scram_keys_fake(settings, hash, name, &keys);
+    }
+    bool right = try_both(settings, &keys, hash, secret, legacy) && real;
+    mem_wipe(&keys, sizeof keys);
+    if (right)
+        verify_cache_add(cache, account, secret, *legacy);
+    return right;
+}
