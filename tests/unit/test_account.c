@@ -1,0 +1,317 @@
+/* Accounts and audit records in the system partition. */
+#include "tests/support/engine.h"
+
+#include "store/account.h"
+#include "store/audit.h"
+
+struct world {
+    struct bench bench;
+    struct accounts *accounts;
+    struct audit *audit;
+    struct arena arena;
+};
+
+static int setup(void **state)
+{
+    struct world *w = mem_new(sizeof *w);
+
+    bench_init(&w->bench);
+    assert_ok(accounts_open(w->bench.engine, &w->accounts));
+    assert_ok(audit_open(w->bench.engine, &w->audit));
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    accounts_close(w->accounts);
+    audit_close(w->audit);
+    arena_done(&w->arena);
+    bench_done(&w->bench);
+    free(w);
+    return 0;
+}
+
+static struct account make(const char *name, struct slice *aliases, size_t n)
+{
+    return (struct account){
+        .name = slice_str(name),
+        .display_name = S("Ali\xC3\xA7"
+                          "e"),
+        .nt_domain = S("CORP"),
+        .aliases = aliases,
+        .n_aliases = n,
+        .credentials = S("SCRAM-SHA-256$4096:c2FsdA==$a:b\n"),
+        .mailbox_id = 1234567890123456789u,
+        .protocols = ACCOUNT_ALL,
+        .admin = true,
+        .expires = 134000000000000000u,
+        .quota = 1u << 30,
+    };
+}
+
+static void an_account_comes_back_as_it_was_added(void **state)
+{
+    struct world *w = *state;
+    struct slice aliases[] = {S("al"), S("alice@example.org")};
+    struct account account = make("alice", aliases, 2), got;
+
+    assert_ok(accounts_add(w->accounts, &account));
+    assert_ok(accounts_lookup(w->accounts, S("alice"), &w->arena, &got));
+    assert_slice(got.name, "alice");
+    assert_true(slice_eq(got.display_name, account.display_name));
+    assert_slice(got.nt_domain, "CORP");
+    assert_true(slice_eq(got.credentials, account.credentials));
+    assert_int_equal(got.n_aliases, 2);
+    assert_slice(got.aliases[1], "alice@example.org");
+    assert_true(got.mailbox_id == account.mailbox_id);
+    assert_int_equal(got.protocols, ACCOUNT_ALL);
+    assert_true(got.admin);
+    assert_false(got.locked);
+    assert_true(got.expires == account.expires);
+    assert_int_equal(got.generation, 1);
+    assert_ok(accounts_lookup(w->accounts, S("al"), &w->arena, &got));
+    assert_slice(got.name, "alice");
+    assert_code(accounts_lookup(w->accounts, S("ali"), &w->arena, &got), ERR_NOT_FOUND);
+    assert_code(accounts_lookup(w->accounts, S(""), &w->arena, &got), ERR_NOT_FOUND);
+}
+
+static void a_name_belongs_to_one_account_only(void **state)
+{
+    struct world *w = *state;
+    struct slice al = S("al"), alice = S("alice"), carol = S("carol");
+    struct account first = make("alice", &al, 1), second = make("bob", &al, 1),
+                   third = make("bob", &alice, 1), fourth = make("al", NULL, 0),
+                   fifth = make("bob", &carol, 1), got;
+
+    assert_ok(accounts_add(w->accounts, &first));
+    assert_code(accounts_add(w->accounts, &first), ERR_EXISTS);
+    assert_code(accounts_add(w->accounts, &second), ERR_EXISTS);
+    assert_code(accounts_add(w->accounts, &third), ERR_EXISTS);
+    assert_code(accounts_add(w->accounts, &fourth), ERR_EXISTS);
+    assert_code(accounts_lookup(w->accounts, S("bob"), &w->arena, &got), ERR_NOT_FOUND);
+    assert_ok(accounts_add(w->accounts, &fifth));
+    assert_code(accounts_lookup(w->accounts, S("al"), &w->arena, &got), ERR_NONE);
+    assert_slice(got.name, "alice");
+}
+
+static void an_update_replaces_aliases_and_is_refused_when_it_is_late(void **state)
+{
+    struct world *w = *state;
+    struct slice old = S("old"), new = S("new");
+    struct account account = make("alice", &old, 1), got;
+
+    assert_ok(accounts_add(w->accounts, &account));
+    assert_ok(accounts_lookup(w->accounts, S("alice"), &w->arena, &got));
+    got.aliases = &new;
+    got.locked = true;
+    assert_ok(accounts_update(w->accounts, &got));
+    assert_code(accounts_update(w->accounts, &got), ERR_CONFLICT);
+    assert_code(accounts_lookup(w->accounts, S("old"), &w->arena, &got), ERR_NOT_FOUND);
+    assert_ok(accounts_lookup(w->accounts, S("new"), &w->arena, &got));
+    assert_true(got.locked);
+    assert_int_equal(got.generation, 2);
+    assert_true(got.changed > 0);
+}
+
+static void a_deleted_account_leaves_no_name_behind(void **state)
+{
+    struct world *w = *state;
+    struct slice al = S("al");
+    struct account account = make("alice", &al, 1), got;
+
+    assert_code(accounts_delete(w->accounts, S("alice")), ERR_NOT_FOUND);
+    assert_ok(accounts_add(w->accounts, &account));
+    assert_ok(accounts_delete(w->accounts, S("alice")));
+    assert_code(accounts_lookup(w->accounts, S("al"), &w->arena, &got), ERR_NOT_FOUND);
+    assert_ok(accounts_add(w->accounts, &account));
+}
+
+static void bad_names_are_refused(void **state)
+{
+    struct world *w = *state;
+    char longest[257];
+    struct slice bad_alias = S("a\0b");
+    struct account account = make("alice", &bad_alias, 1);
+
+    memset(longest, 'x', sizeof longest);
+    assert_code(accounts_add(w->accounts, &account), ERR_INVALID);
+    account = make("", NULL, 0);
+    assert_code(accounts_add(w->accounts, &account), ERR_INVALID);
+    account = make("\xFF", NULL, 0);
+    assert_code(accounts_add(w->accounts, &account), ERR_INVALID);
+    account.name = slice_of(longest, 256);
+    assert_code(accounts_add(w->accounts, &account), ERR_INVALID);
+    account.name = slice_of(longest, 255);
+    assert_ok(accounts_add(w->accounts, &account));
+    assert_code(accounts_lookup(w->accounts, slice_of(longest, 256), &w->arena, &account),
+                ERR_NOT_FOUND);
+}
+
+static void accounts_are_listed_in_order_without_aliases(void **state)
+{
+    struct world *w = *state;
+    static const char *const names[] = {"carol", "alice", "bob"};
+    struct slice after = SLICE_EMPTY;
+    struct account got;
+    unsigned n = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        char alias[16];
+        snprintf(alias, sizeof alias, "alias-%zu", i);
+        struct slice as = slice_str(alias);
+        struct account account = make(names[i], &as, 1);
+
+        assert_ok(accounts_add(w->accounts, &account));
+    }
+    static const char *const sorted[] = {"alice", "bob", "carol"};
+    while (!failed(accounts_next(w->accounts, after, &w->arena, &got))) {
+        assert_slice(got.name, sorted[n++]);
+        after = got.name;
+    }
+    assert_int_equal(n, 3);
+}
+
+static void a_key_is_made_once_and_kept(void **state)
+{
+    struct world *w = *state;
+    uint8_t first[32], again[32], other[32];
+
+    assert_ok(accounts_key(w->accounts, "fake-salt", first));
+    assert_ok(accounts_key(w->accounts, "fake-salt", again));
+    assert_ok(accounts_key(w->accounts, "another", other));
+    assert_memory_equal(first, again, 32);
+    assert_memory_not_equal(first, other, 32);
+}
+
+/* ---- audit ---- */
+
+struct lines {
+    char text[4096];
+    unsigned n, most;
+};
+
+static bool collect(void *ctx, uint64_t time, struct slice line)
+{
+    struct lines *lines = ctx;
+    size_t used = strlen(lines->text);
+
+    snprintf(lines->text + used, sizeof lines->text - used, "%llu:%.*s ", (unsigned long long)time,
+             SLICE_ARG(line));
+    return ++lines->n < lines->most;
+}
+
+static void assert_query(struct world *w, uint64_t since, uint64_t until, const char *user,
+                         const char *want)
+{
+    struct lines lines = {.most = 1000};
+
+    assert_ok(audit_query(w->audit, since, until, slice_str(user), collect, &lines));
+    assert_string_equal(lines.text, want);
+}
+
+static void append_some(struct world *w)
+{
+    const struct audit_entry entries[] = {
+        {.time = 10, .user = S("bob"), .line = S("a")},
+        {.time = 20, .user = S("alice"), .line = S("b")},
+        {.time = 20, .user = S("alice"), .line = S("c")},
+        {.time = 20, .user = S("al"), .line = S("d")},
+        {.time = 30, .user = S(""), .line = S("e")},
+    };
+
+    assert_ok(audit_append(w->audit, entries, 5));
+}
+
+static void records_are_found_by_time_and_by_user(void **state)
+{
+    struct world *w = *state;
+
+    append_some(w);
+    assert_query(w, 0, UINT64_MAX, "", "10:a 20:b 20:c 20:d 30:e ");
+    assert_query(w, 11, 30, "", "20:b 20:c 20:d ");
+    assert_query(w, 0, UINT64_MAX, "alice", "20:b 20:c ");
+    assert_query(w, 0, UINT64_MAX, "al", "20:d ");
+    assert_query(w, 0, UINT64_MAX, "ali", "");
+    assert_query(w, 21, UINT64_MAX, "alice", "");
+    struct lines lines = {.most = 2};
+    assert_ok(audit_query(w->audit, 0, UINT64_MAX, SLICE_EMPTY, collect, &lines));
+    assert_int_equal(lines.n, 2);
+}
+
+static void the_newest_record_tells_where_to_go_on(void **state)
+{
+    struct world *w = *state;
+    uint64_t time = 7;
+
+    assert_ok(audit_newest(w->audit, &time));
+    assert_int_equal(time, 0);
+    append_some(w);
+    assert_ok(audit_newest(w->audit, &time));
+    assert_int_equal(time, 30);
+}
+
+static void old_records_are_trimmed_from_both_indexes(void **state)
+{
+    struct world *w = *state;
+    unsigned removed;
+
+    append_some(w);
+    assert_ok(audit_trim(w->audit, 30, 2, &removed));
+    assert_int_equal(removed, 2);
+    assert_query(w, 0, UINT64_MAX, "", "20:c 20:d 30:e ");
+    assert_query(w, 0, UINT64_MAX, "alice", "20:c ");
+    assert_query(w, 0, UINT64_MAX, "bob", "");
+    assert_ok(audit_trim(w->audit, 30, 100, &removed));
+    assert_int_equal(removed, 2);
+    assert_query(w, 0, UINT64_MAX, "", "30:e ");
+}
+
+static bool count(void *ctx, uint64_t time, struct slice line)
+{
+    (void)time, (void)line;
+    ++*(unsigned *)ctx;
+    return true;
+}
+
+static void a_long_query_renews_its_snapshot_and_misses_nothing(void **state)
+{
+    struct world *w = *state;
+    enum { MANY = 10000 };
+    struct audit_entry *entries = mem_array(MANY, sizeof *entries);
+    unsigned n = 0;
+
+    for (uint64_t i = 0; i < MANY; i++)
+        entries[i] = (struct audit_entry){.time = 5 + i / 3, .user = S("bob"), .line = S("x")};
+    for (size_t i = 0; i < MANY; i += 1000)
+        assert_ok(audit_append(w->audit, entries + i, 1000));
+    free(entries);
+    assert_ok(audit_query(w->audit, 0, UINT64_MAX, SLICE_EMPTY, count, &n));
+    assert_int_equal(n, MANY);
+    n = 0;
+    assert_ok(audit_query(w->audit, 0, UINT64_MAX, S("bob"), count, &n));
+    assert_int_equal(n, MANY);
+}
+
+#define WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD(an_account_comes_back_as_it_was_added),
+        WORLD(a_name_belongs_to_one_account_only),
+        WORLD(an_update_replaces_aliases_and_is_refused_when_it_is_late),
+        WORLD(a_deleted_account_leaves_no_name_behind),
+        WORLD(bad_names_are_refused),
+        WORLD(accounts_are_listed_in_order_without_aliases),
+        WORLD(a_key_is_made_once_and_kept),
+        WORLD(records_are_found_by_time_and_by_user),
+        WORLD(the_newest_record_tells_where_to_go_on),
+        WORLD(old_records_are_trimmed_from_both_indexes),
+        WORLD(a_long_query_renews_its_snapshot_and_misses_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
