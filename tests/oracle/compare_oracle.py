@@ -11,6 +11,7 @@ Every difference must be one that docs/mime.md explains; the classes below carry
 """
 
 import collections
+import datetime
 import hashlib
 import json
 import os
@@ -243,19 +244,39 @@ def search_item(command):
     return f"SEARCH:{h[1]}:{h[2]}" if h else None
 
 
+def sent_test(command):
+    """What SENTBEFORE and the like ask of a day ("2026-11-24"), None for other commands."""
+    m = re.fullmatch(r"SEARCH SENT(BEFORE|SINCE|ON) (\d+-\w+-\d+)", command)
+    if not m:
+        return None
+    day = datetime.datetime.strptime(m[2], "%d-%b-%Y").strftime("%Y-%m-%d")
+    return {"BEFORE": lambda sent: sent < day, "SINCE": lambda sent: sent >= day,
+            "ON": lambda sent: sent == day}[m[1]]
+
+
 def compare_searches(dump, corpus, path, differ, counts):
     with open(path) as f:
         oracle = json.load(f)
-    wanted = {}
+    wanted, sent = {}, {}
     for query in oracle["queries"]:
-        item = search_item(query["command"])
+        item, test = search_item(query["command"]), sent_test(query["command"])
         if item:
             wanted[item] = set(query["answer"][0].split()[2:])
+        if test:
+            sent[query["command"]] = test, set(query["answer"][0].split()[2:])
     for mail in oracle["mailbox_order"]:
         with tempfile.NamedTemporaryFile() as f:
             f.write(as_stored(canonical(as_found(corpus, mail["file"]))))
             f.flush()
-            got = ask(dump, f.name, list(wanted))
+            got = ask(dump, f.name, ["DATE"] + list(wanted))
+        day = (got["DATE"] or b"").decode()
+        for command, (test, numbers) in sent.items():
+            counts["searches"] += 1
+            ours, theirs = bool(day) and test(day), str(mail["seq"]) in numbers
+            if ours != theirs:
+                unread = theirs == test("1970-01-01")
+                why = "no-date" if not day else "odd-date" if unread or day < "1970" else None
+                differ(mail["file"], command, why, day, theirs)
         for item, numbers in wanted.items():
             counts["searches"] += 1
             ours, theirs = got[item] == b"1", str(mail["seq"]) in numbers

@@ -3,10 +3,12 @@
  *
  *     mime_dump FILE ITEM...
  *
- * An item is ENVELOPE, BODYSTRUCTURE, BODY (the short structure), PARTS, BODY[...] or BINARY[...]
+ * An item is ENVELOPE, BODYSTRUCTURE, BODY (the short structure), DATE (the day that was sent, in
+ * the sender's zone), BODY[...] or BINARY[...]
  * of RFC 3501 6.4.5 and RFC 3516, or SEARCH:BODY:key, SEARCH:TEXT:key, SEARCH:name:key. The answer
  * to each is a line with a length (-1: no such thing), then so many bytes and a line end.
  */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/mime/mime.h"
 
@@ -131,13 +133,20 @@ static void answer_search(struct slice spec)
     mime_search_key_free(key);
 }
 
-static void answer_parts(void)
+static void answer_date(void)
 {
-    struct buf out = buf_make(SIZE_MAX / 2);
+    struct buf out = buf_make(100);
+    struct mime_field field;
+    int64_t seconds;
+    int zone;
 
-    for (uint32_t i = 0; i < mime.n_parts; i++)
-        buf_printf(&out, "%u %u %u\n", mime.parts[i].kind, mime.parts[i].parent,
-                   mime.parts[i].lines);
+    if (!mime_get_field(range(mime.parts[0].header), S("Date"), &field) ||
+        !mime_date(field.value, &seconds, &zone)) {
+        answer_none();
+        return;
+    }
+    struct civil day = civil_from_unix(seconds + (int64_t)zone * 60);
+    buf_printf(&out, "%04d-%02d-%02d", day.year, day.month, day.day);
     answer(buf_slice(&out));
     buf_done(&out);
 }
@@ -152,8 +161,8 @@ static void answer_item(struct slice item)
         answer_section(slice_sub(item, 5, item.len - 6), false);
     } else if (slice_starts(item, S("BINARY["))) {
         answer_section(slice_sub(item, 7, item.len - 8), true);
-    } else if (slice_eq(item, S("PARTS"))) {
-        answer_parts();
+    } else if (slice_eq(item, S("DATE"))) {
+        answer_date();
     } else {
         if (slice_eq(item, S("ENVELOPE")))
             mime_put_envelope(range(mime.parts[0].header), &out);
