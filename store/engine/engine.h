@@ -22,7 +22,7 @@
  * Errors     ERR_NOT_FOUND, ERR_NO_SPACE, ERR_CORRUPT (a checksum does not match), ERR_IO,
  *            ERR_UNAVAILABLE (the partition is no longer owned), ERR_INVALID (a key longer than
  *            ENGINE_KEY_MAX), ERR_TOO_BIG (a value longer than ENGINE_VALUE_MAX, or a batch that
- *            changes more than the engine can do at once), ERR_LIMIT (too many snapshots).
+ *            changes more than ENGINE_BATCH_CHANGES or _BYTES), ERR_LIMIT (too many snapshots).
  * Order      Batches of one caller on one partition commit in the order of submission.
  */
 #ifndef GATEPOST_STORE_ENGINE_ENGINE_H
@@ -38,6 +38,9 @@ enum {
     ENGINE_HASH_LEN = 32,
     ENGINE_ID_LEN = 16,
     ENGINE_ANSWER_MAX = 128,
+    /* What one batch may change: puts, deletes and links; and the bytes that it puts. */
+    ENGINE_BATCH_CHANGES = 100000,
+    ENGINE_BATCH_BYTES = 64 << 20,
 };
 
 /* Partition 1 belongs to the system (accounts, audit records); mailboxes come after it. */

@@ -250,6 +250,10 @@ struct err lmdb_blob_add(struct lmdb_write *w, const struct engine_new_blob *blo
 
 static struct err link_info(struct lmdb_write *w, struct engine_blob_info *info)
 {
+    struct err e = lmdb_write_count(w, 0);
+
+    if (failed(e))
+        return e;
     info->references++;
     int rc = lmdb_info_put(w->eng, w->txn, info);
     if (rc == 0 && info->references == 1)
@@ -295,6 +299,9 @@ struct err lmdb_blob_unlink(struct engine_write *base, uint64_t id)
         return lmdb_err(rc);
     if (info.references == 0)
         return ERR(ERR_CORRUPT, "more references to a blob were removed than made");
+    struct err e = lmdb_write_count(w, 0);
+    if (failed(e))
+        return e;
     info.references--;
     rc = lmdb_info_put(w->eng, w->txn, &info);
     if (rc == 0 && info.references == 0) {

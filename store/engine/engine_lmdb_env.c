@@ -46,7 +46,8 @@ struct err lmdb_err(int rc)
     case EDQUOT:
         return ERR(ERR_NO_SPACE, "the disk is full");
     case MDB_TXN_FULL:
-        return ERR(ERR_TOO_BIG, "the batch changes more than one transaction can hold");
+    case E2BIG:
+        return ERR(ERR_TOO_BIG, "the batch changes more than one batch may");
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:

@@ -97,6 +97,7 @@ struct lmdb_writer {
     uint64_t round;
     uint8_t *scratch; /* ENGINE_VALUE_MAX bytes */
     bool dead_known;  /* there may be something to sweep */
+    bool tight;       /* something was refused for want of space */
     uint64_t sweep_at_ms, sweep_after_id;
     uint64_t last_txn; /* of our last commit */
 };
@@ -171,6 +172,7 @@ struct lmdb_write {
     MDB_txn *txn;
     struct engine_batch *batch;
     struct lmdb_read read;
+    uint64_t bytes;   /* put so far */
     uint64_t changes; /* puts and deletes so far: cursors look whether they must seek again */
     int failure;      /* the first code by which LMDB refused to change something, or 0 */
     uint64_t *fresh;  /* blobs stored by this batch */
@@ -381,6 +383,9 @@ enum lmdb_ran {
 /* Run one batch under `parent`, and write its end, err and version into it. */
 enum lmdb_ran lmdb_batch_run(struct lmdb_engine *eng, MDB_txn *parent, struct engine_batch *batch,
                              bool *made_dead);
+
+/* A batch must not grow beyond what it may change. */
+struct err lmdb_write_count(struct lmdb_write *w, size_t bytes);
 
 struct engine_read *lmdb_write_read(struct engine_write *base);
 struct err lmdb_write_put(struct engine_write *base, struct slice key, struct slice value);

@@ -281,6 +281,23 @@ static int sweep_slice(struct sweep *sw, enum lmdb_swept *how)
     return 0;
 }
 
+/*
+ * LMDB uses pages again two transactions after the one that freed them. Where space is wanted now,
+ * make the one in between.
+ */
+static void make_space_usable(struct lmdb_engine *eng)
+{
+    struct lmdb_state state;
+    MDB_txn *txn;
+
+    if (!eng->writer.tight || lmdb_begin(eng, &txn))
+        return;
+    if (lmdb_state_get(eng, txn, &state) || lmdb_state_put(eng, txn, &state))
+        lmdb_abort(eng, txn);
+    else if (lmdb_commit(eng, txn) == 0)
+        eng->writer.tight = false;
+}
+
 static enum lmdb_swept sweep_alone(struct lmdb_engine *eng)
 {
     struct sweep sw = {.eng = eng};
@@ -301,7 +318,10 @@ static enum lmdb_swept sweep_alone(struct lmdb_engine *eng)
         lmdb_abort(eng, sw.txn);
         return how;
     }
-    return lmdb_commit(eng, sw.txn) ? SWEPT_NONE : SWEPT_SOME;
+    if (lmdb_commit(eng, sw.txn))
+        return SWEPT_NONE;
+    make_space_usable(eng);
+    return SWEPT_SOME;
 }
 
 enum lmdb_swept lmdb_sweep(struct lmdb_engine *eng)

@@ -184,6 +184,8 @@ static void answer(struct lmdb_engine *eng, struct engine_batch *batch, enum eng
     uint64_t version = batch->version;
 
     stage_free(eng, batch);
+    if (e.code == ERR_NO_SPACE)
+        eng->writer.tight = true;
     engine_batch_answer(batch, end, e);
     if (end == ENGINE_DONE)
         lmdb_notify(p, version);
