@@ -11,10 +11,33 @@ static const struct {
     {"carol", "carol@example.org", ENGINE_SYSTEM_PARTITION},
 };
 
+static void account(struct fixture *fx, struct arena *in, const char *address, uint64_t mailbox_id,
+                    struct auth_account *out)
+{
+    *out = (struct auth_account){
+        .identity = arena_slice(in, slice_str(address)),
+        .credentials = arena_slice(in, buf_slice(&fx->credentials)),
+        .mailbox_id = mailbox_id,
+        .protocols = fx->protocols,
+        .generation = 1,
+    };
+}
+
+/* "user7" and "user7@example.org". */
+static bool numbered_user(struct slice name, uint32_t *number)
+{
+    struct slice local = slice_cut(&name, '@');
+
+    return slice_starts(local, S("user")) && slice_to_u32(slice_from(local, 4), number) &&
+           (name.len == 0 || slice_eq(name, S("example.org")));
+}
+
 static struct err lookup(struct auth_source *source, struct slice name, struct arena *in,
                          struct auth_account *out)
 {
     struct fixture *fx = (struct fixture *)((uint8_t *)source - offsetof(struct fixture, source));
+    uint32_t number;
+    char address[64];
 
     if (fx->source_down != ERR_NONE)
         return (struct err){fx->source_down, "the test says so"};
@@ -22,16 +45,14 @@ static struct err lookup(struct auth_source *source, struct slice name, struct a
         if (!slice_eq(name, slice_str(users[i].name)) &&
             !slice_eq(name, slice_str(users[i].address)))
             continue;
-        *out = (struct auth_account){
-            .identity = arena_slice(in, slice_str(users[i].address)),
-            .credentials = arena_slice(in, buf_slice(&fx->credentials)),
-            .mailbox_id = users[i].mailbox_id,
-            .protocols = fx->protocols,
-            .generation = 1,
-        };
+        account(fx, in, users[i].address, users[i].mailbox_id, out);
         return OK;
     }
-    return ERR(ERR_NOT_FOUND, "no such account");
+    if (!numbered_user(name, &number))
+        return ERR(ERR_NOT_FOUND, "no such account");
+    snprintf(address, sizeof address, "user%u@example.org", (unsigned)number);
+    account(fx, in, address, FIXTURE_NUMBERED + number, out);
+    return OK;
 }
 
 static void record(struct auth_sink *sink, const struct auth_record *rec, struct slice line)

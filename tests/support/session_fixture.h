@@ -13,7 +13,8 @@
  *     fixture_free(fx);
  *
  * Users: alice (mailbox 1001) and bob (mailbox 1002), both also @example.org, password "gatepost"
- * (FIXTURE_SECRET). carol has no mailbox that opens (its id is the system's).
+ * (FIXTURE_SECRET). carol has no mailbox that opens (its id is the system's). user0, user1, ...
+ * are as many as a test wants (mailbox FIXTURE_NUMBERED + n).
  */
 #ifndef GATEPOST_TESTS_SUPPORT_SESSION_FIXTURE_H
 #define GATEPOST_TESTS_SUPPORT_SESSION_FIXTURE_H
@@ -23,7 +24,7 @@
 
 #define FIXTURE_SECRET "gatepost"
 
-enum { FIXTURE_ALICE = 1001, FIXTURE_BOB = 1002 };
+enum { FIXTURE_ALICE = 1001, FIXTURE_BOB = 1002, FIXTURE_NUMBERED = 100000 };
 
 struct fixture {
     char *dir;
