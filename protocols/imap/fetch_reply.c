@@ -52,7 +52,7 @@ static struct err flags_text(struct fetch_reply *a, struct store_read *rd, struc
     bool recent = imap_is_recent(a->s, row->uid);
     uint16_t flags = row->flags & FLAG_ALL_IMAP;
     uint32_t mix = row->keyword_set * 0x9e3779b1u >> 26;
-    struct flag_text *slot = &a->flag_texts[(flags ^ (recent << 5) ^ mix) % FLAG_TEXTS];
+    struct flag_text *slot = &a->flag_texts[(flags ^ ((uint32_t)recent << 5) ^ mix) % FLAG_TEXTS];
 
     if (!slot->valid || slot->flags != flags || slot->recent != recent ||
         slot->keyword_set != row->keyword_set) {
