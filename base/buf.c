@@ -30,6 +30,8 @@ static void make_room(struct buf *b, size_t need)
 
         while (cap < need)
             cap *= 2;
+        if (cap > b->max) /* need is not: a cap bounds the memory too */
+            cap = b->max;
         uint8_t *data = mem_grow(NULL, cap, 1);
         if (b->len)
             memcpy(data, b->data + b->head, b->len);

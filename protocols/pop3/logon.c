@@ -169,11 +169,14 @@ static enum session_next attempt_answered(struct pop3_session *s)
     return NEXT_READ;
 }
 
-/* USER name: every byte behind the blank belongs to it. */
+/*
+ * USER name: every byte behind the blank belongs to it. Of a name that is too long to be one, as
+ * much is kept as makes auth refuse it.
+ */
 enum session_next pop3_cmd_user(struct pop3_session *s, struct slice args)
 {
     buf_clear(&s->name);
-    buf_put(&s->name, args);
+    buf_put(&s->name, slice_head(args, POP3_MAX_NAME));
     s->named = true;
     return pop3_ok(s, "Now the password");
 }
@@ -220,6 +223,7 @@ enum session_next pop3_cmd_auth(struct pop3_session *s, struct slice args)
     struct slice mechanism = slice_cut(&initial, ' ');
 
     initial = slice_trim(initial);
+    pop3_logon_forget(s); /* of USER: this attempt is another */
     auth_attempt_start(attempt_new(s), mechanism, has_initial ? &initial : NULL);
     return pop3_wait(s, attempt_answered);
 }

@@ -30,6 +30,8 @@ enum pop3_state {
     IN_END = 1 << 3, /* nothing is answered any more */
 };
 
+enum { POP3_MAX_NAME = AUTH_MAX_NAME + 1 };
+
 struct pop3_session;
 
 typedef enum session_next pop3_step(struct pop3_session *s);

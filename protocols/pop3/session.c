@@ -10,9 +10,11 @@ enum {
     DEFAULT_LOGON_TIMEOUT_MS = 60 * 1000,
     DEFAULT_IDLE_TIMEOUT_MS = 10 * 60 * 1000, /* RFC 1939 3: no less */
     WAITING_CHECK_MS = 1000,
-    /* AUTH with the longest initial response; SASL lines and PASS are shorter. */
+    /*
+     * AUTH with the longest initial response; SASL lines and PASS are shorter. With a name this
+     * is all that a client can make us keep before log-on: less than 12 KiB.
+     */
     MAX_LINE = AUTH_MAX_LINE + 64,
-    MAX_NAME = MAX_LINE,
 };
 
 /* ---- states ---- */
@@ -313,7 +315,7 @@ struct session *pop3_session_new(const struct session_env *env)
     s->env = env;
     s->state = IN_AUTH;
     s->started = s->active = env->clock->mono_ms;
-    s->name = buf_make(MAX_NAME);
+    s->name = buf_make(POP3_MAX_NAME);
     line_init(&s->lines, MAX_LINE);
     return &s->base;
 }

@@ -50,6 +50,22 @@ static void a_buf_stops_at_its_cap_and_stays_failed(void **state)
     buf_done(&b);
 }
 
+static void a_buf_takes_no_more_memory_than_its_cap(void **state)
+{
+    struct buf b = buf_make(1000);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        buf_putc(&b, 'x');
+    assert_false(b.failed);
+    assert_int_equal(b.cap, 1000);
+    buf_consume(&b, 10);
+    buf_puts(&b, "0123456789");
+    assert_int_equal(b.cap, 1000);
+    assert_slice(slice_from(buf_slice(&b), 989), "x0123456789");
+    buf_done(&b);
+}
+
 static void a_buf_prints_what_printf_prints(void **state)
 {
     struct buf b = buf_make(1000);
@@ -112,6 +128,7 @@ int main(void)
         cmocka_unit_test(numbers_are_digits_without_overflow),
         cmocka_unit_test(utf8_is_refused_where_rfc_3629_refuses_it),
         cmocka_unit_test(a_buf_stops_at_its_cap_and_stays_failed),
+        cmocka_unit_test(a_buf_takes_no_more_memory_than_its_cap),
         cmocka_unit_test(a_buf_prints_what_printf_prints),
         cmocka_unit_test(civil_dates_survive_the_way_there_and_back),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
