@@ -99,7 +99,7 @@ static enum imap_step run_copy(struct imap_session *s, struct imap_cmd *c, bool 
 {
     struct uidset uids = UIDSET_EMPTY;
     struct slice path;
-    uint64_t to;
+    uint64_t to = 0;
 
     if (!imap_arg_set(s, c, &uids) || !imap_arg_space(c) || !imap_arg_mailbox(s, c, &path) ||
         !imap_arg_end(c)) {
