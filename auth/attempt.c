@@ -198,7 +198,7 @@ static bool identify(struct auth_attempt *a, struct slice name, struct slice aut
     return reason == AUTH_OK;
 }
 
-/* ---- what it says; false: sealed ---- */
+/* ---- what it says; false: sealed, or nothing for the library ---- */
 
 static bool bad_exchange(struct auth_attempt *a)
 {
@@ -211,7 +211,7 @@ static bool read_plain(struct auth_attempt *a, struct slice message)
     struct slice authzid, name;
 
     if (a->first && a->absent)
-        return true;
+        return false;
     if (!message_plain(message, &authzid, &name, &a->secret))
         return bad_exchange(a);
     return identify(a, name, authzid);
@@ -269,15 +269,16 @@ static bool read_scram_first(struct auth_attempt *a, struct slice message)
 static bool read_scram(struct auth_attempt *a, struct slice message)
 {
     if (a->first && message.len == 0)
-        return true;
+        return false;
     if (!a->x.name.given.len)
         return read_scram_first(a, message);
     if (a->x.proven) /* we sent "v="; there is nothing left to say (RFC 5034 4, RFC 9051 6.2.2) */
         return message.len == 0 || bad_exchange(a);
     if (slice_index(message, 0) < message.len)
         return bad_exchange(a);
-    if (a->x.mechanism->binds && !message_scram_binds(message, a->scram.header, a->x.binding))
-        return bad_binding(a);
+    /* The library lets more stand in c= than the header, where there is no binding. */
+    if (!message_scram_binds(message, a->scram.header, a->x.binding))
+        return a->x.mechanism->binds ? bad_binding(a) : bad_exchange(a);
     return true;
 }
 
@@ -291,6 +292,10 @@ static bool read_password(struct auth_attempt *a, struct slice message)
     return identify(a, name, authzid);
 }
 
+/*
+ * A client-first mechanism without its first message is answered by an empty challenge, which needs
+ * no library: it starts when the type of binding is known.
+ */
 static bool read_message(struct auth_attempt *a, struct slice *message)
 {
     if (a->password)
