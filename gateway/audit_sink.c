@@ -1,0 +1,372 @@
+#include "gateway/audit_sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum {
+    GROUP_MOST = 1000,
+    GATHER_MS = 200,        /* how long a record may wait for company */
+    WAITING_MOST = 1000000, /* then the store's copy is given up; the file's is not */
+    TRIM_EVERY = 64,        /* groups */
+    TRIM_MOST = 2000,
+    RETRY_MS = 5000,
+};
+
+/* The JSON line tells milliseconds, so the store's time does too: the two can be compared. */
+static const uint64_t millisecond = FILETIME_SECOND / 1000;
+
+struct waiting {
+    struct waiting *next;
+    struct audit_entry entry;
+    uint8_t bytes[]; /* user, line */
+};
+
+struct audit_sink {
+    struct auth_sink face;
+    struct audit *audit;
+    struct log *log;
+    char *path; /* NULL: no file */
+    int fd;
+    uint64_t keep;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t filled;
+    struct waiting *first, **end;
+    size_t n;
+    bool stopping, told_full;
+};
+
+/* ---- taking records ---- */
+
+static struct waiting *waiting_new(uint64_t time, struct slice user, struct slice line)
+{
+    struct waiting *w = mem_new(sizeof *w + user.len + line.len);
+
+    if (user.len)
+        memcpy(w->bytes, user.ptr, user.len);
+    memcpy(w->bytes + user.len, line.ptr, line.len);
+    w->entry = (struct audit_entry){
+        .time = time - time % millisecond,
+        .user = slice_of(w->bytes, user.len),
+        .line = slice_of(w->bytes + user.len, line.len),
+    };
+    return w;
+}
+
+static void enqueue(struct audit_sink *sink, struct waiting *w)
+{
+    pthread_mutex_lock(&sink->mutex);
+    bool full = sink->n >= WAITING_MOST, tell = full && !sink->told_full;
+    if (!full) {
+        *sink->end = w;
+        sink->end = &w->next;
+        sink->n++;
+        pthread_cond_signal(&sink->filled);
+    }
+    sink->told_full = full;
+    pthread_mutex_unlock(&sink->mutex);
+    if (full)
+        free(w);
+    if (tell)
+        log_event(sink->log, LOG_LEVEL_ERROR, "audit.store.full",
+                  log_str("why", "the store does not take records; the file still does"));
+}
+
+static void write_line(struct audit_sink *sink, struct slice line)
+{
+    ssize_t n = -1;
+
+    if (sink->fd < 0)
+        return;
+    do
+        n = write(sink->fd, line.ptr, line.len);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)line.len)
+        log_event(sink->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("path", sink->path),
+                  log_str("why", n < 0 ? strerror(errno) : "a line was cut short"));
+}
+
+static void record(struct auth_sink *face, const struct auth_record *rec, struct slice line)
+{
+    struct audit_sink *sink = (struct audit_sink *)face;
+    struct slice user = rec->identity.len ? rec->identity : rec->name_given;
+
+    write_line(sink, line);
+    enqueue(sink, waiting_new(rec->time, user, line));
+}
+
+/* ---- bringing them into the store ---- */
+
+static bool wait_until(struct audit_sink *sink, unsigned ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return pthread_cond_timedwait(&sink->filled, &sink->mutex, &until) == 0;
+}
+
+/* Up to GROUP_MOST of those that wait; NULL when the sink stops and none are left. */
+static struct waiting *take_group(struct audit_sink *sink, size_t *n)
+{
+    struct waiting *first, **last;
+
+    pthread_mutex_lock(&sink->mutex);
+    while (!sink->first && !sink->stopping)
+        pthread_cond_wait(&sink->filled, &sink->mutex);
+    while (sink->n < GROUP_MOST && !sink->stopping)
+        if (!wait_until(sink, GATHER_MS))
+            break;
+    first = sink->first;
+    last = &sink->first;
+    for (*n = 0; *last && *n < GROUP_MOST; ++*n)
+        last = &(*last)->next;
+    sink->first = *last;
+    *last = NULL;
+    if (!sink->first)
+        sink->end = &sink->first;
+    sink->n -= *n;
+    pthread_mutex_unlock(&sink->mutex);
+    return first;
+}
+
+static bool pause_for(struct audit_sink *sink, unsigned ms)
+{
+    pthread_mutex_lock(&sink->mutex);
+    while (!sink->stopping && wait_until(sink, ms))
+        ;
+    bool stopping = sink->stopping;
+    pthread_mutex_unlock(&sink->mutex);
+    return !stopping;
+}
+
+static void append_group(struct audit_sink *sink, struct waiting *first, size_t n)
+{
+    struct audit_entry *entries = mem_array(n, sizeof *entries);
+    struct err e;
+    size_t i = 0;
+
+    for (struct waiting *w = first; w; w = w->next)
+        entries[i++] = w->entry;
+    while (failed(e = audit_append(sink->audit, entries, n))) {
+        log_event(sink->log, LOG_LEVEL_ERROR, "audit.store.failed", log_str("why", e.why));
+        if (!pause_for(sink, RETRY_MS))
+            break; /* the next start takes them from the file */
+    }
+    for (struct waiting *next; first; first = next) {
+        next = first->next;
+        free(first);
+    }
+    free(entries);
+}
+
+static void trim(struct audit_sink *sink)
+{
+    unsigned removed;
+    uint64_t now = clock_now().wall;
+
+    if (sink->keep && sink->keep < now)
+        (void)!failed(audit_trim(sink->audit, now - sink->keep, TRIM_MOST, &removed));
+}
+
+/* ---- taking over what the file has and the store has not ---- */
+
+/* The start of the line that ends before `end`. */
+static size_t line_start(struct slice file, size_t end)
+{
+    while (end > 0 && file.ptr[end - 1] != '\n')
+        end--;
+    return end;
+}
+
+/* "2026-11-24T03:40:31.123Z" as clock_put_rfc3339() writes it. */
+static uint64_t parse_time(const char *text)
+{
+    struct civil c = {0};
+    int ms = 0;
+    int64_t seconds;
+
+    if (!text ||
+        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &c.year, &c.month, &c.day, &c.hour, &c.minute,
+               &c.second, &ms) != 7 ||
+        !civil_to_unix(&c, &seconds))
+        return 0;
+    return filetime_from_unix(seconds) + (uint64_t)ms * millisecond;
+}
+
+/* What is no record of ours gives NULL. */
+static struct waiting *parse_line(struct slice line)
+{
+    json_t *rec = json_loadb((const char *)line.ptr, line.len, 0, NULL);
+    uint64_t time = parse_time(json_string_value(json_object_get(rec, "time")));
+    const json_t *identity = json_object_get(rec, "identity"), *name = json_object_get(rec, "name");
+    const json_t *user = json_string_length(identity) ? identity : name;
+    struct waiting *w = NULL;
+
+    if (time)
+        w = waiting_new(time, slice_of(json_string_value(user), json_string_length(user)), line);
+    json_decref(rec);
+    return w;
+}
+
+static bool count_record(void *ctx, uint64_t time, struct slice line)
+{
+    (void)time, (void)line;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+/* Read backwards to the newest time that the store has; then enqueue forwards. */
+static void take_over(struct audit_sink *sink, struct slice file, uint64_t newest, size_t known)
+{
+    struct waiting *list = NULL;
+    size_t end = file.len;
+
+    while (end > 0) {
+        size_t start = line_start(file, end - 1);
+        struct waiting *w = parse_line(slice_sub(file, start, end - start));
+
+        end = start;
+        if (w && w->entry.time < newest) {
+            free(w);
+            break;
+        }
+        if (w) {
+            w->next = list;
+            list = w;
+        }
+    }
+    for (struct waiting *next; list; list = next) {
+        next = list->next;
+        list->next = NULL;
+        if (list->entry.time == newest && known > 0) {
+            known--;
+            free(list);
+        } else {
+            enqueue(sink, list);
+        }
+    }
+}
+
+static struct err catch_up(struct audit_sink *sink)
+{
+    struct stat st;
+    uint64_t newest;
+    size_t known = 0;
+    struct err e = audit_newest(sink->audit, &newest);
+
+    if (!failed(e) && newest)
+        e = audit_query(sink->audit, newest, newest + 1, SLICE_EMPTY, count_record, &known);
+    if (failed(e) || sink->fd < 0 || fstat(sink->fd, &st) != 0 || st.st_size == 0)
+        return e;
+    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, sink->fd, 0);
+    if (map == MAP_FAILED)
+        return ERR(ERR_IO, "the audit file cannot be read");
+    take_over(sink, slice_of(map, (size_t)st.st_size), newest, known);
+    munmap(map, (size_t)st.st_size);
+    return OK;
+}
+
+static void *work(void *arg)
+{
+    struct audit_sink *sink = arg;
+    struct waiting *group;
+    unsigned groups = 0;
+    size_t n;
+
+    while ((group = take_group(sink, &n))) {
+        append_group(sink, group, n);
+        if (groups++ % TRIM_EVERY == 0)
+            trim(sink);
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static int open_file(const char *path)
+{
+    return path ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+}
+
+struct err audit_sink_new(const char *path, uint64_t keep_ms, struct engine *engine,
+                          struct log *log, struct audit_sink **out)
+{
+    struct audit_sink *sink = mem_new(sizeof *sink);
+    struct err e;
+
+    sink->face.record = record;
+    sink->log = log;
+    sink->path = path && *path ? mem_str(path) : NULL;
+    sink->keep = keep_ms * millisecond;
+    sink->end = &sink->first;
+    pthread_mutex_init(&sink->mutex, NULL);
+    pthread_cond_init(&sink->filled, NULL);
+    sink->fd = open_file(sink->path);
+    e = sink->path && sink->fd < 0 ? ERR(ERR_IO, "the audit file cannot be opened")
+                                   : audit_open(engine, &sink->audit);
+    if (!failed(e))
+        e = catch_up(sink);
+    if (!failed(e) && pthread_create(&sink->thread, NULL, work, sink) != 0)
+        e = ERR(ERR_UNAVAILABLE, "no thread for audit records");
+    if (failed(e)) {
+        sink->stopping = true;
+        audit_sink_free(sink);
+        return e;
+    }
+    *out = sink;
+    return OK;
+}
+
+struct auth_sink *audit_sink_face(struct audit_sink *sink)
+{
+    return &sink->face;
+}
+
+struct err audit_sink_reopen(struct audit_sink *sink)
+{
+    int fd = open_file(sink->path);
+
+    if (!sink->path)
+        return OK;
+    if (fd < 0)
+        return ERR(ERR_IO, "the audit file cannot be opened anew");
+    /* The number stays: another thread may be writing. */
+    dup3(fd, sink->fd, O_CLOEXEC);
+    close(fd);
+    return OK;
+}
+
+void audit_sink_free(struct audit_sink *sink)
+{
+    if (!sink)
+        return;
+    if (sink->thread) {
+        pthread_mutex_lock(&sink->mutex);
+        sink->stopping = true;
+        pthread_cond_signal(&sink->filled);
+        pthread_mutex_unlock(&sink->mutex);
+        pthread_join(sink->thread, NULL);
+    }
+    for (struct waiting *w = sink->first, *next; w; w = next) {
+        next = w->next;
+        free(w);
+    }
+    audit_close(sink->audit);
+    if (sink->fd >= 0)
+        close(sink->fd);
+    pthread_cond_destroy(&sink->filled);
+    pthread_mutex_destroy(&sink->mutex);
+    free(sink->path);
+    free(sink);
+}

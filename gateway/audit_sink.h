@@ -1,0 +1,32 @@
+/*
+ * audit_sink.h - where records of log-ons go: a file before the answer, the store soon after.
+ *
+ * The file has one JSON line for each record, written by one write() on the thread that sealed the
+ * verdict; it survives the death of the process. A thread of the sink's own appends the records to
+ * the store in groups; at start it takes over what the file has and the store has not.
+ *
+ * Threads    The sink's record() may be called on any thread.
+ */
+#ifndef GATEPOST_GATEWAY_AUDIT_SINK_H
+#define GATEPOST_GATEWAY_AUDIT_SINK_H
+
+#include "auth/auth.h"
+#include "store/audit.h"
+
+struct audit_sink;
+
+/*
+ * `path` NULL or "": no file, the store alone. `keep_ms`: how long the store keeps records; 0: for
+ * ever. ERR_IO: the file cannot be opened.
+ */
+struct err audit_sink_new(const char *path, uint64_t keep_ms, struct engine *engine,
+                          struct log *log, struct audit_sink **out) MUST_USE;
+struct auth_sink *audit_sink_face(struct audit_sink *sink);
+
+/* Open the file anew, after rotation. On failure the old one goes on. */
+struct err audit_sink_reopen(struct audit_sink *sink) MUST_USE;
+
+/* Brings what waits into the store first. */
+void audit_sink_free(struct audit_sink *sink);
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * serve.c - gatepost serve: the daemon, in the foreground.
+ *
+ * The order of starting: configuration, sockets (while we may still be root), the user that we
+ * are to be, store, authentication, workers. SIGHUP takes a new configuration over, SIGTERM and
+ * SIGINT let sessions finish.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "gateway/accounts.h"
+#include "gateway/audit_sink.h"
+#include "gateway/cli/cli.h"
+#include "gateway/config.h"
+#include "gateway/log_file.h"
+
+struct daemon {
+    const struct cli *cli;
+    struct config *config;
+    struct log_file *file;
+    struct log *log; /* of the file */
+    struct net_server *server;
+    struct store *store;
+    struct accounts *accounts;
+    struct gateway_source source;
+    struct audit_sink *sink;
+    struct auth *auth;
+};
+
+/* ---- starting ---- */
+
+static bool say(const struct daemon *d, const char *what, struct err e)
+{
+    cli_fail_err(d->cli, what, e);
+    return false;
+}
+
+/* Every line of `why` is a finding of its own. */
+static bool say_all(const struct daemon *d, const struct buf *why)
+{
+    struct slice text = buf_slice(why);
+
+    while (text.len) {
+        struct slice line = slice_cut(&text, '\n');
+
+        cli_fail(d->cli, "%.*s", SLICE_ARG(line));
+    }
+    return false;
+}
+
+static bool load(struct daemon *d)
+{
+    struct buf why = buf_make(64 * 1024);
+    struct err e = config_load(d->cli->config, &why, &d->config);
+
+    if (!failed(e) && d->config->net.n_listeners == 0) {
+        buf_printf(&why, "%s: there is no listener", d->cli->config);
+        e = ERR(ERR_INVALID, "no listener");
+    }
+    bool good = failed(e) ? say_all(d, &why) : true;
+    buf_done(&why);
+    return good;
+}
+
+static bool open_log(struct daemon *d)
+{
+    const struct config *c = d->config;
+    struct err e = log_file_new(c->log.file, c->log.json, c->log.level, &d->file);
+
+    if (failed(e))
+        return say(d, c->log.file ? c->log.file : "log", e);
+    d->log = log_file_log(d->file);
+    return true;
+}
+
+static bool bind_all(struct daemon *d)
+{
+    struct buf why = buf_make(64 * 1024);
+    struct err e = net_server_new(&d->config->net, d->log, &why, &d->server);
+
+    if (failed(e) && why.len == 0)
+        buf_puts(&why, e.why);
+    bool good = failed(e) ? say_all(d, &why) : true;
+    buf_done(&why);
+    return good;
+}
+
+/* A directory that is not there is made for whom we are to be. */
+static bool own_directory(const struct daemon *d, const char *path, const struct passwd *user)
+{
+    if (mkdir(path, 0700) == 0)
+        return chown(path, user->pw_uid, user->pw_gid) == 0;
+    if (errno == EEXIST)
+        return true;
+    cli_fail(d->cli, "%s: %s", path, strerror(errno));
+    return false;
+}
+
+/* What root opened already stays open; what comes later is the user's. */
+static bool become_user(const struct daemon *d)
+{
+    const char *name = d->config->user;
+
+    if (!name || geteuid() != 0)
+        return true;
+    const struct passwd *user = getpwnam(name);
+    if (!user) {
+        cli_fail(d->cli, "there is no user '%s', whom the configuration names", name);
+        return false;
+    }
+    if (!own_directory(d, d->config->store.dir, user))
+        return false;
+    if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+        setuid(user->pw_uid) != 0) {
+        cli_fail(d->cli, "cannot become user '%s': %s", name, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool open_store(struct daemon *d)
+{
+    const struct config *c = d->config;
+    struct err e = store_open(&c->store, d->log, &d->store);
+
+    if (failed(e))
+        return say(d, c->store.dir, e);
+    e = accounts_open(store_engine(d->store), &d->accounts);
+    if (failed(e))
+        return say(d, "accounts", e);
+    e = audit_sink_new(c->audit_file, c->audit_keep_ms, store_engine(d->store), d->log, &d->sink);
+    return failed(e) ? say(d, *c->audit_file ? c->audit_file : "audit", e) : true;
+}
+
+static bool open_auth(struct daemon *d)
+{
+    struct err e = accounts_key(d->accounts, "fake-salt", d->config->auth.server_secret);
+
+    if (failed(e))
+        return say(d, "accounts", e);
+    gateway_source_init(&d->source, d->accounts);
+    e = auth_new(&d->config->auth, &d->source.source, audit_sink_face(d->sink), d->log, &d->auth);
+    return failed(e) ? say(d, "authentication", e) : true;
+}
+
+/* ---- running ---- */
+
+static void tell_reload(struct daemon *d, const struct buf *why, bool good)
+{
+    if (good)
+        log_event(d->log, LOG_LEVEL_INFO, "config.reloaded", log_str("path", d->cli->config));
+    else
+        log_event(d->log, LOG_LEVEL_ERROR, "config.refused", log_str("path", d->cli->config),
+                  log_text("why", buf_slice(why)));
+}
+
+/* Each part takes the new configuration over or keeps the old; a fault anywhere keeps the old. */
+static bool apply(struct daemon *d, struct config *new, struct buf *why)
+{
+    memcpy(new->auth.server_secret, d->config->auth.server_secret, sizeof new->auth.server_secret);
+    if (strcmp(new->store.dir, d->config->store.dir) != 0) {
+        buf_puts(why, "the store's directory cannot be changed while the daemon runs\n");
+        return false;
+    }
+    struct err e = net_server_reload(d->server, &new->net, why);
+    if (!failed(e))
+        e = auth_reconfigure(d->auth, &new->auth);
+    if (failed(e) && why->len == 0)
+        buf_puts(why, e.why);
+    return !failed(e);
+}
+
+static void reopen_files(struct daemon *d)
+{
+    const struct config *c = d->config;
+    struct err e = log_file_reopen(d->file, c->log.file, c->log.json, c->log.level);
+
+    if (failed(e))
+        log_event(d->log, LOG_LEVEL_ERROR, "log.failed", log_str("why", e.why));
+    e = audit_sink_reopen(d->sink);
+    if (failed(e))
+        log_event(d->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("why", e.why));
+}
+
+static void reload(struct daemon *d)
+{
+    struct buf why = buf_make(64 * 1024);
+    struct config *new = NULL;
+
+    sd_notify(0, "RELOADING=1");
+    bool good = !failed(config_load(d->cli->config, &why, &new)) && apply(d, new, &why);
+    if (good) {
+        config_free(d->config);
+        d->config = new;
+    } else {
+        config_free(new);
+    }
+    reopen_files(d);
+    tell_reload(d, &why, good);
+    buf_done(&why);
+    sd_notify(0, "READY=1");
+}
+
+static void run(struct daemon *d, const sigset_t *signals)
+{
+    int which;
+
+    net_server_start(d->server, d->store, d->auth);
+    log_event(d->log, LOG_LEVEL_INFO, "server.start", log_str("version", GATEPOST_VERSION),
+              log_number("pid", getpid()),
+              log_number("listeners", (int64_t)d->config->net.n_listeners));
+    sd_notify(0, "READY=1");
+    while (sigwait(signals, &which) == 0 && which == SIGHUP)
+        reload(d);
+    sd_notify(0, "STOPPING=1");
+    log_event(d->log, LOG_LEVEL_INFO, "server.drain", log_number("signal", which));
+    net_server_drain(d->server, d->config->drain_ms);
+}
+
+/* Answers that are still under way go to workers, so these stop last. */
+static void stop(struct daemon *d)
+{
+    auth_free(d->auth);
+    if (d->server)
+        net_server_settle(d->server);
+    audit_sink_free(d->sink);
+    accounts_close(d->accounts);
+    if (d->store)
+        store_close(d->store);
+    if (d->server)
+        net_server_settle(d->server);
+    net_server_free(d->server);
+    if (d->config)
+        mem_wipe(d->config->auth.server_secret, sizeof d->config->auth.server_secret);
+    config_free(d->config);
+}
+
+/* Signals are waited for by this thread alone, so every other one is born with them blocked. */
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int cli_serve(struct cli *cli)
+{
+    struct daemon d = {.cli = cli};
+    struct rlimit no_core = {0, 0};
+    sigset_t signals;
+
+    block_signals(&signals);
+    setrlimit(RLIMIT_CORE, &no_core); /* a core would hold secrets */
+    net_raise_file_limit();
+    bool good = load(&d) && open_log(&d) && bind_all(&d) && become_user(&d) && open_store(&d) &&
+                open_auth(&d);
+    if (good)
+        run(&d, &signals);
+    stop(&d);
+    if (good)
+        log_event(d.log, LOG_LEVEL_INFO, "server.stop", log_number("pid", getpid()));
+    log_file_free(d.file);
+    return good ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,342 @@
+/*
+ * show.c - gatepost store show USER FOLDER UID: one message as MAPI and as IMAP see it.
+ *
+ * On the left the properties, recipients and attachments, on the right what FETCH would answer,
+ * side by side; with --json as one object with both.
+ */
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "gateway/cli/cli.h"
+#include "store/account.h"
+#include "store/mapi/oxcmail.h"
+#include "store/store.h"
+
+enum { LEFT_WIDTH = 78, VALUE_WIDTH = 44, OUT_MAX = 64 * 1024 * 1024 };
+
+struct show {
+    struct store_read *rd;
+    struct arena *arena;
+    struct store_folder folder;
+    struct message_row row;
+    struct message_meta meta;
+    struct slice bytes;
+    struct oxcmail mail;
+    struct buf left, right; /* lines */
+};
+
+/* ---- the MAPI side ---- */
+
+static void put_prop(struct buf *out, const struct prop *prop, const char *indent)
+{
+    const char *name = prop_name(prop->tag);
+
+    if (name)
+        buf_printf(out, "%s%s ", indent, name + strlen("PidTag"));
+    else
+        buf_printf(out, "%s0x%08X ", indent, prop->tag);
+    prop_print(prop_type(prop->tag), &prop->value, VALUE_WIDTH, out);
+    buf_putc(out, '\n');
+}
+
+static void put_list(struct buf *out, const struct prop_list *list, const char *indent)
+{
+    for (size_t i = 0; i < list->n; i++)
+        put_prop(out, &list->items[i], indent);
+}
+
+/* What the row says in MAPI's words ([MS-OXCMSG] 2.2.1.6, 2.2.1.8). */
+static void add_row(const struct show *s, struct prop_list *list)
+{
+    const struct message_row *row = &s->row;
+    int flags = (row->flags & FLAG_SEEN ? 0x401 : 0) | (row->flags & FLAG_DRAFT ? 0x8 : 0) |
+                (s->mail.n_attachments ? 0x10 : 0) | 0x2000;
+
+    prop_add_number(list, PR_MID, (int64_t)row->mid);
+    prop_add_number(list, PR_FOLDER_ID, (int64_t)s->folder.fid);
+    prop_add_number(list, PR_CHANGE_NUMBER, (int64_t)row->cn);
+    prop_add_number(list, PR_INTERNET_ARTICLE_NUMBER, row->uid);
+    prop_add_number(list, PR_MESSAGE_FLAGS, flags);
+    prop_add_number(list, PR_MESSAGE_STATUS, row->flags & FLAG_DELETED ? 0x8 : 0);
+    prop_add_number(list, PR_FLAG_STATUS, row->flags & FLAG_FLAGGED ? 2 : 0);
+    if (row->flags & FLAG_ANSWERED)
+        prop_add_number(list, PR_LAST_VERB_EXECUTED, 102);
+    prop_add_number(list, PR_READ, (row->flags & FLAG_SEEN) != 0);
+    prop_add_number(list, PR_HAS_ATTACHMENTS, s->mail.n_attachments > 0);
+    prop_add_number(list, PR_MESSAGE_SIZE, row->size);
+    prop_add_time(list, PR_DELIVERY_TIME, row->internaldate);
+}
+
+static struct prop_list message_properties(const struct show *s)
+{
+    struct prop_list list = {.in = s->arena};
+
+    add_row(s, &list);
+    oxcmail_properties(&s->mail, &list);
+    prop_add_bytes(&list, PR_BODY, oxcmail_body(&s->mail));
+    if (s->mail.html != OXCMAIL_NO_PART)
+        prop_add_bytes(&list, PR_HTML, oxcmail_html(&s->mail));
+    return list;
+}
+
+static void put_mapi(struct show *s)
+{
+    struct prop_list list = message_properties(s), *recipients;
+    size_t n = oxcmail_recipients(&s->mail, &recipients);
+
+    put_list(&s->left, &list, "");
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(&s->left, "recipient %zu\n", i);
+        put_list(&s->left, &recipients[i], "  ");
+    }
+    for (size_t i = 0; i < s->mail.n_attachments; i++) {
+        struct prop_list attachment = {.in = s->arena};
+
+        buf_printf(&s->left, "attachment %zu\n", i);
+        oxcmail_attachment(&s->mail, i, &attachment);
+        put_list(&s->left, &attachment, "  ");
+    }
+}
+
+/* ---- the IMAP side ---- */
+
+static void put_flags(struct show *s, struct buf *out)
+{
+    static const char *const names[] = {"\\Seen", "\\Answered", "\\Flagged", "\\Deleted",
+                                        "\\Draft"};
+    const struct keyword_set *set;
+    const char *space = "";
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (s->row.flags & 1u << i) {
+            buf_printf(out, "%s%s", space, names[i]);
+            space = " ";
+        }
+    if (s->row.keyword_set && !failed(store_keywords(s->rd, s->row.keyword_set, &set)))
+        for (uint32_t i = 0; i < set->n; i++) {
+            buf_printf(out, "%s%.*s", space, SLICE_ARG(set->names[i]));
+            space = " ";
+        }
+}
+
+static void put_date(struct buf *out, uint64_t filetime, int zone)
+{
+    struct civil c = civil_from_unix(filetime_to_unix(filetime) + zone * 60);
+    int minutes = zone < 0 ? -zone : zone;
+
+    buf_printf(out, "%2d-%s-%04d %02d:%02d:%02d %c%02d%02d", c.day, clock_month_names[c.month - 1],
+               c.year, c.hour, c.minute, c.second, zone < 0 ? '-' : '+', minutes / 60,
+               minutes % 60);
+}
+
+/* A list of IMAP, one level of parentheses to a line, so that it can be read. */
+static void put_nested(struct buf *out, const char *name, struct slice wire)
+{
+    int depth = 0;
+    bool quoted = false;
+
+    buf_printf(out, "%s", name);
+    for (size_t i = 0; i < wire.len; i++) {
+        uint8_t c = wire.ptr[i];
+
+        if (c == '"' && !(i > 0 && wire.ptr[i - 1] == '\\'))
+            quoted = !quoted;
+        if (!quoted && c == '(')
+            buf_printf(out, "\n%*s", 2 * ++depth, "");
+        depth -= !quoted && c == ')' && depth > 0;
+        buf_putc(out, c == '\r' || c == '\n' ? ' ' : c);
+    }
+    buf_putc(out, '\n');
+}
+
+static void put_parts(const struct show *s, struct buf *out)
+{
+    for (uint32_t i = 0; i < s->mail.mime.n_parts; i++) {
+        const struct mime_part *part = &s->mail.mime.parts[i];
+
+        buf_printf(out, "part %u (in %u): header %llu+%llu, body %llu+%llu, %u lines\n", i,
+                   part->parent, (unsigned long long)part->header.start,
+                   (unsigned long long)part->header.len, (unsigned long long)part->body.start,
+                   (unsigned long long)part->body.len, part->lines);
+    }
+}
+
+static void put_imap(struct show *s)
+{
+    struct buf *out = &s->right;
+
+    buf_printf(out, "UID %u\nUIDVALIDITY %u\nMODSEQ %llu\nFLAGS (", s->row.uid,
+               s->folder.uidvalidity, (unsigned long long)s->row.modseq);
+    put_flags(s, out);
+    buf_puts(out, ")\nINTERNALDATE \"");
+    put_date(out, s->row.internaldate, s->row.zone);
+    buf_printf(out, "\"\nRFC822.SIZE %u\nEMAILID (", s->row.size);
+    store_email_id(&s->meta, out);
+    buf_puts(out, ")\nSAVEDATE \"");
+    put_date(out, s->row.savedate, 0);
+    buf_puts(out, "\"\nUIDL of POP3 ");
+    if (failed(store_uidl(s->rd, s->folder.fid, &s->row, out)))
+        buf_puts(out, "(cannot be read)");
+    buf_putc(out, '\n');
+    put_nested(out, "ENVELOPE", s->meta.envelope);
+    put_nested(out, "BODYSTRUCTURE", s->meta.bodystructure);
+    put_parts(s, out);
+}
+
+/* ---- together ---- */
+
+/* Columns that a line takes: its characters, all of one column here. */
+static size_t columns(struct slice line)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < line.len; i++)
+        n += (line.ptr[i] & 0xC0) != 0x80;
+    return n;
+}
+
+static void print_side_by_side(struct slice left, struct slice right)
+{
+    printf("%-*s| %s\n", LEFT_WIDTH, "MAPI", "IMAP");
+    for (int i = 0; i < LEFT_WIDTH; i++)
+        putchar('-');
+    puts("+-------------------------------------------");
+    while (left.len || right.len) {
+        struct slice l = slice_cut(&left, '\n'), r = slice_cut(&right, '\n');
+        size_t used = columns(l);
+
+        printf("%.*s%*s| %.*s\n", SLICE_ARG(l), (int)(used < LEFT_WIDTH ? LEFT_WIDTH - used : 0),
+               "", SLICE_ARG(r));
+    }
+}
+
+/* What is not UTF-8 is shown as latin-1, so that JSON can hold it. */
+static json_t *json_text(struct slice s)
+{
+    json_t *text = json_stringn(s.len ? (const char *)s.ptr : "", s.len);
+
+    if (!text) {
+        struct buf out = buf_make(2 * s.len);
+
+        for (size_t i = 0; i < s.len; i++) {
+            if (s.ptr[i] >= 0x80)
+                buf_putc(&out, (uint8_t)(0xC0 | s.ptr[i] >> 6));
+            buf_putc(&out, s.ptr[i] < 0x80 ? s.ptr[i] : (uint8_t)(0x80 | (s.ptr[i] & 0x3F)));
+        }
+        text = json_stringn((const char *)out.data, out.len);
+        buf_done(&out);
+    }
+    return text;
+}
+
+static json_t *json_props(const struct prop_list *list)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < list->n; i++) {
+        const struct prop *prop = &list->items[i];
+        struct buf value = buf_make(OUT_MAX);
+        char number[16];
+        const char *name = prop_name(prop->tag);
+
+        snprintf(number, sizeof number, "0x%08X", prop->tag);
+        prop_print(prop_type(prop->tag), &prop->value, OUT_MAX, &value);
+        bool text = prop_type(prop->tag) == PROP_STRING;
+        json_object_set_new(object, name ? name : number,
+                            json_text(text ? prop->value.bytes : buf_slice(&value)));
+        buf_done(&value);
+    }
+    return object;
+}
+
+static void print_json(const struct show *s)
+{
+    struct prop_list list = message_properties(s), *recipients;
+    size_t n = oxcmail_recipients(&s->mail, &recipients);
+    json_t *rows = json_array(), *attachments = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(rows, json_props(&recipients[i]));
+    for (size_t i = 0; i < s->mail.n_attachments; i++) {
+        struct prop_list attachment = {.in = s->arena};
+
+        oxcmail_attachment(&s->mail, i, &attachment);
+        json_array_append_new(attachments, json_props(&attachment));
+    }
+    json_t *all =
+        json_pack("{s{so so so} s{sI sI sI so so so}}", "mapi", "properties", json_props(&list),
+                  "recipients", rows, "attachments", attachments, "imap", "UID",
+                  (json_int_t)s->row.uid, "MODSEQ", (json_int_t)s->row.modseq, "RFC822.SIZE",
+                  (json_int_t)s->row.size, "ENVELOPE", json_text(s->meta.envelope), "BODYSTRUCTURE",
+                  json_text(s->meta.bodystructure), "text", json_text(buf_slice(&s->right)));
+    json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(all);
+}
+
+static struct err read_message(struct show *s, struct slice path, uint32_t uid)
+{
+    struct mime mime;
+    struct err e = store_folder_find(s->rd, path, &s->folder);
+
+    if (!failed(e))
+        e = store_message(s->rd, s->folder.fid, uid, &s->row);
+    if (!failed(e))
+        e = store_message_meta(s->rd, &s->row, &s->meta);
+    if (!failed(e))
+        e = store_message_bytes(s->rd, &s->row, 0, s->row.size, s->arena, &s->bytes);
+    if (!failed(e))
+        e = mime_decode(s->meta.parts, s->row.size, s->arena, &mime);
+    if (!failed(e))
+        oxcmail_open(s->bytes, &mime, s->arena, &s->mail);
+    return e;
+}
+
+static int show_message(const struct cli *cli, struct mailbox *mb, struct arena *arena)
+{
+    struct show s = {.arena = arena, .left = buf_make(OUT_MAX), .right = buf_make(OUT_MAX)};
+    uint32_t uid;
+
+    if (!slice_to_u32(slice_str(cli->operands[2]), &uid))
+        return cli_usage(cli);
+    struct err e = store_read_begin(mb, &s.rd);
+    if (failed(e))
+        return cli_fail_err(cli, cli->operands[0], e);
+    e = read_message(&s, slice_str(cli->operands[1]), uid);
+    if (!failed(e)) {
+        put_imap(&s);
+        if (cli->json) {
+            print_json(&s);
+        } else {
+            put_mapi(&s);
+            print_side_by_side(buf_slice(&s.left), buf_slice(&s.right));
+        }
+    }
+    store_read_end(s.rd);
+    buf_done(&s.left);
+    buf_done(&s.right);
+    return failed(e) ? cli_fail_err(cli, cli->operands[1], e) : CLI_OK;
+}
+
+int cli_store_show(struct cli *cli)
+{
+    struct arena arena = ARENA_INIT;
+    struct cli_world world;
+    struct account account;
+    struct mailbox *mb;
+    int status = CLI_FAILED;
+
+    if (!cli_open(cli, &world))
+        return CLI_FAILED;
+    if (cli_find_account(cli, &world, cli->operands[0], &arena, &account)) {
+        struct err e = store_mailbox_open_now(world.store, account.mailbox_id, &mb);
+
+        status = failed(e) ? cli_fail_err(cli, cli->operands[0], e) : show_message(cli, mb, &arena);
+        if (!failed(e))
+            mailbox_close(mb);
+    }
+    cli_close(&world);
+    arena_wipe(&arena);
+    return status;
+}

@@ -1,0 +1,106 @@
+/* world.c - what most commands need: configuration, store, accounts, and one account by name. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "auth/auth.h"
+#include "gateway/cli/cli.h"
+#include "gateway/config.h"
+#include "store/account.h"
+
+/* Files that root would make in the store could not be read by the daemon. */
+static bool become_store_user(const struct cli *cli, const char *user)
+{
+    if (!user || geteuid() != 0)
+        return true;
+    struct passwd *entry = getpwnam(user);
+    if (!entry)
+        return cli_fail(cli, "there is no user '%s', whom the configuration names", user), false;
+    if (entry->pw_uid != 0 && (initgroups(user, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
+                               setuid(entry->pw_uid) != 0))
+        return cli_fail(cli, "cannot become user '%s': %s", user, strerror(errno)), false;
+    return true;
+}
+
+static bool load_config(const struct cli *cli, struct config **out)
+{
+    struct buf why = buf_make(64 * 1024);
+    struct err e = config_load(cli->config, &why, out);
+
+    if (failed(e)) {
+        struct slice text = buf_slice(&why), line = slice_cut(&text, '\n');
+
+        cli_fail(cli, "%.*s", SLICE_ARG(line));
+    }
+    buf_done(&why);
+    return !failed(e);
+}
+
+static bool open_store(const struct cli *cli, struct cli_world *world)
+{
+    struct err e = store_open(&world->config->store, NULL, &world->store);
+
+    if (failed(e))
+        return cli_fail_err(cli, world->config->store.dir, e), false;
+    e = accounts_open(store_engine(world->store), &world->accounts);
+    if (failed(e))
+        return cli_fail_err(cli, "accounts", e), false;
+    return true;
+}
+
+bool cli_open(const struct cli *cli, struct cli_world *world)
+{
+    *world = (struct cli_world){NULL, NULL, NULL};
+    if (load_config(cli, &world->config) && become_store_user(cli, world->config->user) &&
+        open_store(cli, world))
+        return true;
+    cli_close(world);
+    return false;
+}
+
+void cli_close(struct cli_world *world)
+{
+    accounts_close(world->accounts);
+    if (world->store)
+        store_close(world->store);
+    config_free(world->config);
+}
+
+/* Is the domain one of ours? */
+static bool is_local(const struct config *config, struct slice domain)
+{
+    for (const char *const *d = config->auth.domains; d && *d; d++)
+        if (slice_ieq(domain, slice_str(*d)))
+            return true;
+    return false;
+}
+
+static struct err find(const struct cli_world *world, struct slice name, struct arena *in,
+                       struct account *out)
+{
+    struct slice canonical;
+    struct err e = auth_name(name, in, &canonical);
+
+    if (failed(e))
+        return e;
+    e = accounts_lookup(world->accounts, canonical, in, out);
+    if (e.code != ERR_NOT_FOUND)
+        return e;
+    struct slice domain = canonical, local = slice_cut(&domain, '@');
+    if (domain.len && is_local(world->config, domain))
+        return accounts_lookup(world->accounts, local, in, out);
+    return e;
+}
+
+bool cli_find_account(const struct cli *cli, const struct cli_world *world, const char *name,
+                      struct arena *in, struct account *out)
+{
+    struct err e = find(world, slice_str(name), in, out);
+
+    if (e.code == ERR_NOT_FOUND)
+        return cli_fail(cli, "there is no user '%s'", name), false;
+    if (failed(e))
+        return cli_fail_err(cli, name, e), false;
+    return true;
+}
