@@ -7,8 +7,9 @@
  *     the time to pin the blob, and nobody new can see one;
  *   - this process has not pinned it;
  *   - no other process has pinned anything. A process with pins holds a read lock on byte 0 of
- *     pins.lock, and the sweeper takes the write lock first. So a pin may wait for one slice of
- *     another process's sweeper; then its snapshot, being older, keeps the blob.
+ *     pins.lock, and the sweeper takes the write lock before it looks for old snapshots. So a pin
+ *     may wait for one slice of another process's sweeper; then its snapshot, being older, keeps
+ *     the blob.
  * Index, figures and meta go first, the chunks after them in slices, the entry on the dead list
  * last: a crash in between leaves work, not damage.
  */
@@ -298,38 +299,44 @@ static void make_space_usable(struct lmdb_engine *eng)
         eng->writer.tight = false;
 }
 
-static enum lmdb_swept sweep_alone(struct lmdb_engine *eng)
+/* With the write transaction and the lock on the pins of all. */
+static enum lmdb_swept sweep_alone(struct lmdb_engine *eng, MDB_txn *txn)
 {
-    struct sweep sw = {.eng = eng};
+    struct sweep sw = {.eng = eng, .txn = txn, .oldest = oldest_snapshot(eng)};
     enum lmdb_swept how = SWEPT_SOME;
 
-    int rc = lmdb_begin(eng, &sw.txn);
-    if (rc)
-        return SWEPT_NONE;
-    sw.oldest = oldest_snapshot(eng);
-    rc = sweep_slice(&sw, &how);
+    int rc = sweep_slice(&sw, &how);
     if (rc) {
-        lmdb_abort(eng, sw.txn);
+        lmdb_abort(eng, txn);
         lmdb_log(eng, LOG_LEVEL_ERROR, "store.sweep_failed", rc);
         eng->writer.sweep_after_id = 0;
         return SWEPT_NONE;
     }
     if (sw.rows == 0) {
-        lmdb_abort(eng, sw.txn);
+        lmdb_abort(eng, txn);
         return how;
     }
-    if (lmdb_commit(eng, sw.txn))
-        return SWEPT_NONE;
-    make_space_usable(eng);
-    return SWEPT_SOME;
+    return lmdb_commit(eng, txn) ? SWEPT_NONE : SWEPT_SOME;
 }
 
+/*
+ * The transaction comes before the lock: a batch may pin while it has LMDB's write lock, and must
+ * not wait for a sweeper that waits for that one.
+ */
 enum lmdb_swept lmdb_sweep(struct lmdb_engine *eng)
 {
+    MDB_txn *txn;
+
     mdb_reader_check(eng->env, NULL);
-    if (!sweeping_begin(eng))
+    if (lmdb_begin(eng, &txn))
         return SWEPT_NONE;
-    enum lmdb_swept how = sweep_alone(eng);
+    if (!sweeping_begin(eng)) {
+        lmdb_abort(eng, txn);
+        return SWEPT_NONE;
+    }
+    enum lmdb_swept how = sweep_alone(eng, txn);
     sweeping_end(eng);
+    if (how == SWEPT_SOME)
+        make_space_usable(eng);
     return how;
 }

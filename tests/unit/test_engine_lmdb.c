@@ -160,6 +160,30 @@ static int child_fill(char **argv)
     return child_done(&b);
 }
 
+/* Big blobs, which are staged under pins, come and go. */
+static void churn(struct bench *b, uint64_t partition_id)
+{
+    enum { TIMES = 12, LEN = 5 << 20 };
+    struct engine_partition *p = bench_partition(b, partition_id);
+
+    for (uint64_t i = 0; i < TIMES; i++) {
+        uint8_t *bytes = bytes_make(LEN, partition_id << 32 | i);
+
+        unlink_blob(b, p, store_blob(b, p, bytes, LEN));
+        free(bytes);
+    }
+    engine_partition_close(p);
+}
+
+/* churn DIR PARTITION */
+static int child_churn(char **argv)
+{
+    struct bench b = child_bench(argv[0]);
+
+    churn(&b, strtoull(argv[1], NULL, 10));
+    return child_done(&b);
+}
+
 /* narrow DIR: with little address space */
 static int child_narrow(char **argv)
 {
@@ -179,10 +203,8 @@ static int child_main(char **argv)
         const char *name;
         int (*run)(char **argv);
     } roles[] = {
-        {"put", child_put},
-        {"unlink", child_unlink},
-        {"fill", child_fill},
-        {"narrow", child_narrow},
+        {"put", child_put},     {"unlink", child_unlink}, {"fill", child_fill},
+        {"churn", child_churn}, {"narrow", child_narrow},
     };
 
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
@@ -298,6 +320,19 @@ static void a_pin_holds_against_other_processes(void **state)
     free(bytes);
     free(other);
     engine_partition_close(p);
+    assert_sound(b);
+}
+
+static void processes_stage_and_sweep_side_by_side(void **state)
+{
+    struct bench *b = *state;
+    struct child one = CHILD_START("churn", b->dir, "6");
+    struct child two = CHILD_START("churn", b->dir, "7");
+
+    churn(b, 5);
+    child_wait(&one);
+    child_wait(&two);
+    bench_swept(b, 0);
     assert_sound(b);
 }
 
@@ -900,6 +935,7 @@ int main(int argc, char **argv)
         TEST(a_watch_hears_of_commits_whose_datagram_was_lost),
         TEST(sockets_of_dead_processes_are_removed),
         TEST(a_pin_holds_against_other_processes),
+        TEST(processes_stage_and_sweep_side_by_side),
         TEST(a_file_that_outgrew_the_map_is_mapped_anew),
         TEST(little_address_space_makes_a_smaller_map),
         TEST(a_full_map_refuses_only_what_does_not_fit),
