@@ -31,6 +31,7 @@
 struct store;
 struct mailbox;    /* an open mailbox; counted, shared by all sessions of its user */
 struct store_read; /* a snapshot of one mailbox */
+struct store_tx;   /* a batch that is being run; the store's own */
 
 struct store_config {
     const char *dir;
@@ -71,7 +72,13 @@ struct store_op {
     struct err err;
     uint64_t modseq; /* highest counter value of the mailbox after it */
     /* the store's */
-    struct err (*run)(struct engine_write *w, struct store_op *op);
+    struct err (*step)(struct store_tx *tx, struct store_op *op); /* the work of one batch */
+    void (*prepare)(struct store_op *op);                         /* before the first batch */
+    void (*settle)(struct store_op *op);  /* a batch is durable: take its outputs over */
+    void (*cleanup)(struct store_op *op); /* before `done` */
+    bool more;                            /* there is work left for another batch */
+    bool needs_space;                     /* refused when the disk is nearly full */
+    uint32_t batches;                     /* how many are done */
     struct mailbox *mailbox;
     struct engine_batch batch;
     struct engine_new_blob *blobs;
@@ -96,7 +103,7 @@ struct store_open_mailbox {
     /* the store's */
     struct engine_open open;
     struct store *store;
-    struct store_op *create;
+    struct store_op create;
 };
 
 /*
@@ -255,6 +262,7 @@ struct store_folder_rename {
     struct store_op op;
     uint64_t fid;
     struct slice path; /* the new one; must live until done */
+    uint64_t inbox_to; /* the store's */
 };
 void store_folder_rename_init(struct store_folder_rename *rq);
 
@@ -309,7 +317,8 @@ enum store_flag {
     FLAG_DELETED = 1 << 3,  /* MSGSTATUS_DELMARKED */
     FLAG_DRAFT = 1 << 4,    /* mfUnsent */
     FLAG_ALL_IMAP = (1 << 5) - 1,
-    FLAG_ATTACHMENTS = 1 << 8, /* computed at delivery: PidTagHasAttachments */
+    FLAG_ATTACHMENTS = 1 << 8,   /* computed at delivery: PidTagHasAttachments */
+    FLAG_IMPORTED_UIDL = 1 << 9, /* it came with a UIDL: see store_uidl() */
 };
 
 /* A message in its folder: 64 bytes on disk, packed 63 to a page. */
@@ -500,6 +509,9 @@ struct store_set_flags {
     uint64_t unchanged_since;
     struct uidset modified; /* out: ... and name them; uidset_done() it */
     struct uidset changed;  /* out: those that did change; uidset_done() it */
+    /* the store's: of the batch that is under way */
+    uint64_t next, batch_next;
+    struct uidset batch_modified, batch_changed;
 };
 void store_set_flags_init(struct store_set_flags *rq);
 
@@ -511,6 +523,9 @@ struct store_expunge {
     struct uidset uids;     /* the caller's */
     bool only_deleted;      /* only those that have \Deleted */
     struct uidset expunged; /* out; uidset_done() it */
+    /* the store's: of the batch that is under way */
+    uint64_t next, batch_next;
+    struct uidset batch_expunged;
 };
 void store_expunge_init(struct store_expunge *rq);
 
@@ -523,9 +538,10 @@ struct store_copy {
     uint64_t from, to;
     struct uidset uids; /* the caller's */
     bool move;
-    struct uidset source; /* out: what was copied, in order; the copies' UIDs are */
-    uint32_t first_uid;   /* out: ... consecutive from here; uidset_done(&source) */
-    uint32_t uidvalidity; /* out: of the target */
+    struct uidset source;       /* out: what was copied, in order; the copies' UIDs are */
+    uint32_t first_uid;         /* out: ... consecutive from here; uidset_done(&source) */
+    uint32_t uidvalidity;       /* out: of the target */
+    struct uidset batch_source; /* the store's */
 };
 void store_copy_init(struct store_copy *rq);
 

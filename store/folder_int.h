@@ -1,0 +1,20 @@
+/* folder_int.h - what the files about folders share. */
+#ifndef GATEPOST_STORE_FOLDER_INT_H
+#define GATEPOST_STORE_FOLDER_INT_H
+
+#include "store/store_int.h"
+
+struct err folder_special_load(struct engine_read *rd, enum store_special special,
+                               struct folder_rec *out) MUST_USE;
+
+/*
+ * Go down the path from the IPM subtree as far as it exists: *found levels of it do, and *out is
+ * the last of them (the IPM subtree itself where none does).
+ */
+struct err folder_walk(struct engine_read *rd, const struct folder_path *path,
+                       struct folder_rec *out, size_t *found) MUST_USE;
+
+/* A record as callers see it, but for `subscribed`. Its texts are those of `value`. */
+struct err folder_decode(struct slice value, uint64_t fid, struct store_folder *out) MUST_USE;
+
+#endif

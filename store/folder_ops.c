@@ -1,0 +1,428 @@
+/*
+ * folder_ops.c - making, deleting and renaming folders, and subscriptions.
+ */
+#include "store/folder_int.h"
+#include "store/message_int.h"
+
+struct err folder_save(struct store_tx *tx, const struct folder_rec *rec)
+{
+    struct key key = key_id(KEY_FOLDER, rec->fid);
+    struct record record;
+
+    folder_rec_encode(rec, &record);
+    return tx_put(tx, &key, record_slice(&record));
+}
+
+struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec *out)
+{
+    struct err e = folder_load(tx->read, fid, out);
+
+    if (!failed(e) && (out->flags & FOLDER_NOSELECT))
+        e = ERR(ERR_NOT_FOUND, "only a level of the hierarchy");
+    return e;
+}
+
+uint32_t tx_uidvalidity(struct store_tx *tx)
+{
+    uint32_t now = (uint32_t)filetime_to_unix(tx->now);
+
+    tx->rec.last_uidvalidity = now > tx->rec.last_uidvalidity ? now : tx->rec.last_uidvalidity + 1;
+    tx->changed = true;
+    return tx->rec.last_uidvalidity;
+}
+
+/* ---- making ---- */
+
+static struct err put_name(struct store_tx *tx, uint64_t parent, struct slice name, uint64_t fid)
+{
+    struct key key = key_name(parent, name);
+    struct record value;
+
+    u64_value_encode(fid, &value);
+    return tx_put(tx, &key, record_slice(&value));
+}
+
+static struct err put_special(struct store_tx *tx, enum store_special special, uint64_t fid)
+{
+    struct key key = key_special(special);
+    struct record value;
+
+    if (special == SPECIAL_NONE)
+        return OK;
+    u64_value_encode(fid, &value);
+    return tx_put(tx, &key, record_slice(&value));
+}
+
+/* An empty folder of new UIDs. */
+static void start_uids(struct store_tx *tx, struct folder_rec *rec)
+{
+    rec->uidvalidity = tx_uidvalidity(tx);
+    rec->uidnext = rec->recent_from = 1;
+    rec->exists = rec->unseen = rec->deleted = 0;
+    rec->size = 0;
+    rec->modseq = rec->flags_modseq = rec->gone_modseq = rec->expunge_floor = rec->cn;
+}
+
+static void set_text(uint8_t *text, uint8_t *len, struct slice from)
+{
+    memcpy(text, from.ptr, from.len);
+    *len = (uint8_t)from.len;
+}
+
+struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const struct folder_new *new,
+                       struct folder_rec *out)
+{
+    bool in_ipm = (parent->flags & FOLDER_IPM) || parent->special == SPECIAL_IPM_SUBTREE;
+    struct slice class = new->class.len ? new->class : slice_of(parent->class, parent->class_len);
+
+    if (tx->rec.folders >= tx->mailbox->store->config.max_folders)
+        return ERR(ERR_LIMIT, "too many folders");
+    if (new->name.len == 0 || new->name.len > NAME_MAX_BYTES || class.len > CLASS_MAX_BYTES)
+        return ERR(ERR_INVALID, "name or class of a folder");
+    *out = (struct folder_rec){.fid = new->fid ? new->fid : tx_take(tx, 1),
+                               .parent = parent->fid,
+                               .created = tx->now,
+                               .special = (uint16_t) new->special};
+    out->cn = out->fid;
+    out->flags = (uint16_t)((in_ipm ? FOLDER_IPM : 0) | (new->noselect ? FOLDER_NOSELECT : 0));
+    set_text(out->name, &out->name_len, new->name);
+    if (class.len)
+        set_text(out->class, &out->class_len, class);
+    start_uids(tx, out);
+    tx->rec.folders++;
+    parent->children++;
+    struct err e = folder_save(tx, parent);
+
+    if (!failed(e))
+        e = folder_save(tx, out);
+    if (!failed(e))
+        e = put_name(tx, parent->fid, new->name, out->fid);
+    if (!failed(e))
+        e = put_special(tx, new->special, out->fid);
+    /* The folders that a mailbox begins with are no news to anybody. */
+    if (!failed(e) && !new->fid)
+        e = log_add(tx, LOG_FOLDER_NEW, out->fid, out->fid, NULL);
+    return e;
+}
+
+/* A level that was left over becomes a folder again, a new one for clients. */
+static struct err revive(struct store_tx *tx, struct folder_rec *rec, enum store_special special,
+                         struct store_op *op)
+{
+    if (rec->flags & FOLDER_SWEEPING) {
+        /* Its old messages are still there under this FID: help to get rid of them first. */
+        op->more = true;
+        return sweep_step(tx);
+    }
+    rec->flags = (uint16_t)(rec->flags & ~FOLDER_NOSELECT);
+    rec->cn = tx_take(tx, 1);
+    rec->special = (uint16_t)special;
+    start_uids(tx, rec);
+    struct err e = folder_save(tx, rec);
+
+    if (!failed(e))
+        e = put_special(tx, special, rec->fid);
+    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
+}
+
+static struct err special_is_free(struct store_tx *tx, enum store_special special)
+{
+    struct key key = key_special(special);
+    struct slice value;
+    struct err e = tx_get(tx, &key, &value);
+
+    if (special == SPECIAL_NONE || e.code == ERR_NOT_FOUND)
+        return OK;
+    return failed(e) ? e : ERR(ERR_CONFLICT, "another folder has this use");
+}
+
+/* Make the levels of `path` from `found` on up to `end`; *at is the folder above them. */
+static struct err make_levels(struct store_tx *tx, const struct folder_path *path, size_t found,
+                              size_t end, struct slice class, struct folder_rec *at)
+{
+    struct folder_rec made;
+    struct err e = OK;
+
+    for (size_t i = found; i < end && !failed(e); i++) {
+        struct folder_new new = {.name = path->levels[i], .class = class};
+
+        e = folder_make(tx, at, &new, &made);
+        *at = made;
+    }
+    return e;
+}
+
+static struct err create_at(struct store_tx *tx, struct store_folder_create *rq,
+                            const struct folder_path *path)
+{
+    struct folder_rec at, made;
+    size_t found;
+    struct err e = special_is_free(tx, rq->special);
+
+    if (!failed(e))
+        e = folder_walk(tx->read, path, &at, &found);
+    if (failed(e))
+        return e;
+    if (found == path->n) {
+        if (!(at.flags & FOLDER_NOSELECT))
+            return ERR(ERR_EXISTS, "there is a folder of this name");
+        e = revive(tx, &at, rq->special, &rq->op);
+        made = at;
+    } else {
+        e = make_levels(tx, path, found, path->n - 1, SLICE_EMPTY, &at);
+        struct folder_new new = {
+            .name = path->levels[path->n - 1], .class = rq->class, .special = rq->special};
+
+        if (!failed(e))
+            e = folder_make(tx, &at, &new, &made);
+    }
+    if (!failed(e)) {
+        rq->fid = made.fid;
+        rq->uidvalidity = made.uidvalidity;
+    }
+    return e;
+}
+
+static struct err create_step(struct store_tx *tx, struct store_op *op)
+{
+    struct store_folder_create *rq = container_of(op, struct store_folder_create, op);
+    struct arena arena = ARENA_INIT;
+    struct folder_path path;
+    struct err e = store_folder_name_check(rq->path);
+
+    if (!failed(e) && (unsigned)rq->special >= SPECIAL_COUNT)
+        e = ERR(ERR_INVALID, "no such special use");
+    if (!failed(e))
+        e = folder_path_parse(rq->path, &arena, &path);
+    if (!failed(e))
+        e = create_at(tx, rq, &path);
+    arena_done(&arena);
+    return e;
+}
+
+void store_folder_create_init(struct store_folder_create *rq)
+{
+    *rq = (struct store_folder_create){.op = {.step = create_step}};
+}
+
+/* ---- deleting ---- */
+
+static struct err drop_special(struct store_tx *tx, struct folder_rec *rec)
+{
+    struct key key = key_special((enum store_special)rec->special);
+
+    if (rec->special == SPECIAL_NONE)
+        return OK;
+    rec->special = SPECIAL_NONE;
+    return tx_delete(tx, &key);
+}
+
+static struct err one_child_less(struct store_tx *tx, uint64_t fid)
+{
+    struct folder_rec parent;
+    struct err e = folder_load(tx->read, fid, &parent);
+
+    if (failed(e) || parent.children == 0)
+        return failed(e) ? e : ERR(ERR_CORRUPT, "count of a folder's children");
+    parent.children--;
+    return folder_save(tx, &parent);
+}
+
+static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
+{
+    rec->flags = (uint16_t)(rec->flags | FOLDER_NOSELECT | FOLDER_SWEEPING);
+    rec->cn = tx_take(tx, 1);
+    rec->modseq = rec->cn;
+    rec->exists = rec->unseen = rec->deleted = 0;
+    rec->size = 0;
+    struct err e = folder_save(tx, rec);
+
+    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
+}
+
+static struct err vanish(struct store_tx *tx, const struct folder_rec *rec)
+{
+    struct key name = key_name(rec->parent, folder_rec_name(rec));
+    struct key key = key_id(KEY_FOLDER, rec->fid);
+    struct err e = tx_delete(tx, &name);
+
+    if (!failed(e))
+        e = tx_delete(tx, &key);
+    if (!failed(e))
+        e = one_child_less(tx, rec->parent);
+    tx->rec.folders--;
+    uint64_t counter = tx_take(tx, 1);
+
+    return failed(e) ? e : log_add(tx, LOG_FOLDER_GONE, rec->fid, counter, NULL);
+}
+
+static struct err delete_step(struct store_tx *tx, struct store_op *op)
+{
+    struct store_folder_delete *rq = container_of(op, struct store_folder_delete, op);
+    struct folder_rec rec;
+    struct err e = folder_load(tx->read, rq->fid, &rec);
+
+    if (failed(e))
+        return e;
+    if (rec.special != SPECIAL_NONE && rec.special < SPECIAL_ALL)
+        return ERR(ERR_DENIED, "a special folder of every mailbox");
+    if ((rec.flags & FOLDER_NOSELECT) && rec.children > 0)
+        return ERR(ERR_DENIED, "only a level above other folders");
+    e = drop_special(tx, &rec);
+    if (!failed(e) && !(rec.flags & FOLDER_NOSELECT))
+        e = sweep_doom(tx, &rec);
+    if (failed(e))
+        return e;
+    return rec.children > 0 ? become_level(tx, &rec) : vanish(tx, &rec);
+}
+
+static void delete_settle(struct store_op *op)
+{
+    sweep_start(op->mailbox);
+}
+
+void store_folder_delete_init(struct store_folder_delete *rq)
+{
+    *rq = (struct store_folder_delete){.op = {.step = delete_step, .settle = delete_settle}};
+}
+
+/* ---- renaming ---- */
+
+static struct err is_below(struct store_tx *tx, const struct folder_rec *rec, uint64_t fid,
+                           bool *below)
+{
+    struct folder_rec at = *rec;
+    struct err e = OK;
+
+    while (!failed(e) && at.fid != fid && at.fid != SPECIAL_ROOT)
+        e = folder_load(tx->read, at.parent, &at);
+    *below = at.fid == fid;
+    return e;
+}
+
+/* Take the folder out of its place and put it under another name, and perhaps another parent. */
+static struct err put_elsewhere(struct store_tx *tx, uint64_t fid, uint64_t parent,
+                                struct slice name)
+{
+    struct folder_rec rec, above;
+    struct err e = folder_load(tx->read, fid, &rec);
+
+    if (failed(e))
+        return e;
+    struct key old = key_name(rec.parent, folder_rec_name(&rec));
+
+    e = tx_delete(tx, &old);
+    if (!failed(e))
+        e = one_child_less(tx, rec.parent);
+    if (!failed(e))
+        e = folder_load(tx->read, parent, &above);
+    if (failed(e))
+        return e;
+    above.children++;
+    rec.parent = parent;
+    rec.cn = tx_take(tx, 1);
+    set_text(rec.name, &rec.name_len, name);
+    e = folder_save(tx, &above);
+    if (!failed(e))
+        e = folder_save(tx, &rec);
+    if (!failed(e))
+        e = put_name(tx, parent, name, fid);
+    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, fid, rec.cn, NULL);
+}
+
+static struct err rename_to(struct store_tx *tx, struct store_folder_rename *rq,
+                            const struct folder_rec *rec, const struct folder_path *path)
+{
+    struct slice name = path->levels[path->n - 1];
+    struct folder_rec at;
+    size_t found;
+    bool below;
+    struct err e = folder_walk(tx->read, path, &at, &found);
+
+    if (failed(e))
+        return e;
+    if (found == path->n)
+        return ERR(ERR_EXISTS, "there is a folder of this name");
+    e = is_below(tx, &at, rec->fid, &below);
+    if (!failed(e) && below)
+        e = ERR(ERR_DENIED, "a folder cannot be moved into itself");
+    if (!failed(e))
+        e = make_levels(tx, path, found, path->n - 1, SLICE_EMPTY, &at);
+    if (failed(e))
+        return e;
+    if (rec->special != SPECIAL_INBOX)
+        return put_elsewhere(tx, rec->fid, at.fid, name);
+
+    struct folder_new new = {.name = name, .class = S("IPF.Note")};
+    struct folder_rec made;
+
+    e = folder_make(tx, &at, &new, &made);
+    rq->inbox_to = made.fid;
+    rq->op.more = true;
+    return e;
+}
+
+static struct err rename_step(struct store_tx *tx, struct store_op *op)
+{
+    struct store_folder_rename *rq = container_of(op, struct store_folder_rename, op);
+    struct arena arena = ARENA_INIT;
+    struct folder_path path;
+    struct folder_rec rec;
+
+    if (op->batches > 0) /* the Inbox's messages follow in slices */
+        return message_move_some(tx, rq->fid, rq->inbox_to, &op->more);
+    struct err e = folder_load(tx->read, rq->fid, &rec);
+    if (failed(e))
+        return e;
+    if (rec.special != SPECIAL_NONE && rec.special < SPECIAL_ALL && rec.special != SPECIAL_INBOX)
+        return ERR(ERR_DENIED, "a special folder of every mailbox");
+    e = store_folder_name_check(rq->path);
+    if (!failed(e))
+        e = folder_path_parse(rq->path, &arena, &path);
+    if (!failed(e))
+        e = rename_to(tx, rq, &rec, &path);
+    arena_done(&arena);
+    return e;
+}
+
+void store_folder_rename_init(struct store_folder_rename *rq)
+{
+    *rq = (struct store_folder_rename){.op = {.step = rename_step}};
+}
+
+/* ---- subscriptions ---- */
+
+static struct err subscribe_path(struct store_tx *tx, bool on, struct slice path)
+{
+    struct key key = key_subscription(path);
+    struct slice value;
+    struct err e = tx_get(tx, &key, &value);
+
+    if (failed(e) && e.code != ERR_NOT_FOUND)
+        return e;
+    if (!failed(e) == on)
+        return on ? OK : ERR(ERR_NOT_FOUND, "was not subscribed to");
+    if (on && tx->rec.subscriptions >= tx->mailbox->store->config.max_folders)
+        return ERR(ERR_LIMIT, "too many subscriptions");
+    tx->rec.subscriptions += on ? 1 : -1u;
+    tx->changed = true;
+    return on ? tx_put(tx, &key, path) : tx_delete(tx, &key);
+}
+
+static struct err subscribe_step(struct store_tx *tx, struct store_op *op)
+{
+    struct store_subscribe *rq = container_of(op, struct store_subscribe, op);
+    struct arena arena = ARENA_INIT;
+    struct folder_path path;
+    struct err e = folder_path_parse(rq->path, &arena, &path);
+
+    if (!failed(e))
+        e = subscribe_path(tx, rq->on, folder_path_join(&path, &arena));
+    arena_done(&arena);
+    return e;
+}
+
+void store_subscribe_init(struct store_subscribe *rq)
+{
+    *rq = (struct store_subscribe){.op = {.step = subscribe_step}};
+}

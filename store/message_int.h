@@ -1,0 +1,83 @@
+/* message_int.h - what the files about changing messages share. */
+#ifndef GATEPOST_STORE_MESSAGE_INT_H
+#define GATEPOST_STORE_MESSAGE_INT_H
+
+#include "store/rowgroup.h"
+#include "store/store_int.h"
+
+/* About what one batch takes of a long request. */
+enum {
+    SLICE_MESSAGES = 4096, /* looked at */
+    SLICE_RUNS = 512,      /* runs of UIDs that a change tears the run sets into */
+    SLICE_EXPUNGE = 1000,  /* messages whose keys and blobs are let go */
+    SLICE_GROUPS = 4096,   /* groups of which only the header is looked at */
+};
+
+/* Is a UID in a set? For UIDs that ascend: amortised O(1). */
+struct uid_walk {
+    const struct uidset *set;
+    size_t i;
+};
+
+static inline bool uid_walk_has(struct uid_walk *walk, uint32_t uid)
+{
+    while (walk->i < walk->set->n && walk->set->runs[walk->i].last < uid)
+        walk->i++;
+    return walk->i < walk->set->n && walk->set->runs[walk->i].first <= uid;
+}
+
+/* ---- putting messages behind the last one of a folder (append.c) ---- */
+
+struct appender {
+    struct folder_rec *folder;
+    struct group last;
+    uint64_t first_counter;
+    uint32_t first_uid;
+    uint32_t n, n_deleted;
+    uint64_t size;
+    struct uidset unseen;
+    struct keyword_counts keywords;
+};
+
+/* Check that `n` messages fit into the folder's UIDs, and begin. appender_done() always. */
+struct err appender_begin(struct store_tx *tx, struct appender *a, struct folder_rec *folder,
+                          uint64_t n) MUST_USE;
+/*
+ * Give the row a UID, a MID and its change numbers, and put it behind the others. All else is the
+ * caller's. No other counter value may be taken between the first one and appender_end().
+ */
+struct err appender_add(struct store_tx *tx, struct appender *a, struct message_row *row) MUST_USE;
+/* Write runs, counters, the folder and the log down. */
+struct err appender_end(struct store_tx *tx, struct appender *a) MUST_USE;
+void appender_done(struct appender *a);
+
+/* ---- taking messages out of a folder (expunge.c) ---- */
+
+enum removal_kind {
+    REMOVE_EXPUNGED, /* bytes and keywords are let go */
+    REMOVE_MOVED,    /* another row has taken them over */
+};
+
+struct removal {
+    enum removal_kind kind;
+    struct uidset gone, unseen;
+    uint32_t n_deleted;
+    uint64_t size;
+    struct keyword_counts keywords;
+};
+
+/* Note one row and let go what hangs on it; the caller takes it out of its group. */
+struct err removal_add(struct store_tx *tx, struct removal *r,
+                       const struct message_row *row) MUST_USE;
+/* Write runs, counters, the folder, the tombstone and the log down. */
+struct err removal_end(struct store_tx *tx, struct removal *r, struct folder_rec *folder) MUST_USE;
+void removal_done(struct removal *r);
+
+/* Remove these of the folder, all in this batch. */
+struct err remove_all(struct store_tx *tx, struct folder_rec *folder, const struct uidset *uids,
+                      enum removal_kind kind) MUST_USE;
+
+/* Move on a bounded number of the messages of one folder to another; *more: some are left. */
+struct err message_move_some(struct store_tx *tx, uint64_t from, uint64_t to, bool *more) MUST_USE;
+
+#endif

@@ -1,0 +1,299 @@
+/*
+ * verify_mailbox.c - of one mailbox: its tree of folders, keyword sets, change log, and that every
+ * key belongs to something.
+ */
+#include <stdlib.h>
+
+#include "store/message_int.h"
+#include "store/verify_int.h"
+
+/* Call `each` for every key of a kind; a read error is a fault. */
+static void walk_kind(struct verify *v, enum key_kind kind,
+                      void (*each)(struct verify *v, struct slice key, struct slice value))
+{
+    struct engine_cursor *cursor = engine_cursor_open(v->rd->engine);
+    struct key from = key_kind(kind);
+    struct slice key, value;
+    struct err e = engine_seek(cursor, key_slice(&from), &key, &value);
+
+    for (; !failed(e) && key_is_kind(key, kind); e = engine_next(cursor, &key, &value))
+        each(v, key, value);
+    if (failed(e) && e.code != ERR_NOT_FOUND)
+        verify_fault(v, "reading: %s", e.why);
+    engine_cursor_close(cursor);
+}
+
+/* ---- folders ---- */
+
+static uint64_t count_children(struct verify *v, uint64_t parent)
+{
+    struct engine_cursor *cursor = engine_cursor_open(v->rd->engine);
+    struct key from = key_id(KEY_FOLDER_NAME, parent);
+    struct slice key, value;
+    uint64_t n = 0;
+    struct err e = engine_seek(cursor, key_slice(&from), &key, &value);
+
+    for (; !failed(e) && key.len > 9 && key_is_kind(key, KEY_FOLDER_NAME) &&
+           get_be64(key.ptr + 1) == parent;
+         e = engine_next(cursor, &key, &value))
+        n++;
+    engine_cursor_close(cursor);
+    return n;
+}
+
+/* Up to the root, in no more steps than there are folders. */
+static bool leads_to_root(struct verify *v, const struct folder_rec *rec)
+{
+    struct folder_rec at = *rec;
+
+    for (uint32_t i = 0; i <= v->rec.folders && at.fid != SPECIAL_ROOT; i++)
+        if (failed(folder_load(v->rd->engine, at.parent, &at)))
+            return false;
+    return at.fid == SPECIAL_ROOT;
+}
+
+static void each_folder(struct verify *v, struct slice key, struct slice value)
+{
+    struct folder_rec rec;
+    uint64_t fid = 0, named = 0;
+
+    if (!key_is_id(key, KEY_FOLDER, &fid)) {
+        verify_fault(v, "a malformed key of a folder");
+        return;
+    }
+    struct err e = folder_rec_decode(value, fid, &rec);
+
+    if (failed(e)) {
+        verify_fault(v, "folder %llu: %s", (unsigned long long)fid, e.why);
+        return;
+    }
+    v->folders++;
+    v->report->folders++;
+    if (fid != SPECIAL_ROOT &&
+        (failed(folder_child(v->rd->engine, rec.parent, folder_rec_name(&rec), &named)) ||
+         named != fid))
+        verify_fault(v, "folder %llu: its name does not lead to it", (unsigned long long)fid);
+    if (count_children(v, fid) != rec.children)
+        verify_fault(v, "folder %llu: number of children", (unsigned long long)fid);
+    if (!leads_to_root(v, &rec))
+        verify_fault(v, "folder %llu: not below the root", (unsigned long long)fid);
+    verify_folder(v, &rec);
+}
+
+static void each_name(struct verify *v, struct slice key, struct slice value)
+{
+    struct folder_rec rec;
+    uint64_t fid = 0;
+
+    if (key.len < 10 || failed(u64_value_decode(value, &fid)) ||
+        failed(folder_load(v->rd->engine, fid, &rec)) || rec.parent != get_be64(key.ptr + 1) ||
+        !slice_eq(folder_rec_name(&rec), slice_from(key, 9)))
+        verify_fault(v, "a name leads to folder %llu, which has not got it",
+                     (unsigned long long)fid);
+}
+
+static void each_special(struct verify *v, struct slice key, struct slice value)
+{
+    struct folder_rec rec;
+    uint64_t fid = 0;
+
+    if (key.len != 2 || failed(u64_value_decode(value, &fid)) ||
+        failed(folder_load(v->rd->engine, fid, &rec)) || rec.special != key.ptr[1])
+        verify_fault(v, "a special use leads to folder %llu, which has not got it",
+                     (unsigned long long)fid);
+}
+
+static void check_first_folders(struct verify *v)
+{
+    for (unsigned i = SPECIAL_ROOT; i < SPECIAL_ALL; i++) {
+        struct key key = key_special((enum store_special)i);
+        struct slice value;
+
+        if (failed(engine_get(v->rd->engine, key_slice(&key), &value)))
+            verify_fault(v, "special folder %u is missing", i);
+    }
+}
+
+/* ---- doomed FIDs ---- */
+
+static void each_doomed(struct verify *v, struct slice key, struct slice value)
+{
+    uint64_t fid;
+
+    (void)value;
+    if (!key_is_id(key, KEY_DOOMED, &fid)) {
+        verify_fault(v, "a malformed key of a doomed folder");
+        return;
+    }
+    v->doomed++;
+    verify_doomed(v, fid);
+}
+
+/* ---- keys that must belong to a folder or a doomed FID ---- */
+
+static bool fid_is_known(struct verify *v, uint64_t fid)
+{
+    struct key folder = key_id(KEY_FOLDER, fid), doomed = key_id(KEY_DOOMED, fid);
+    struct slice value;
+
+    return !failed(engine_get(v->rd->engine, key_slice(&folder), &value)) ||
+           !failed(engine_get(v->rd->engine, key_slice(&doomed), &value));
+}
+
+static void each_owned(struct verify *v, struct slice key, struct slice value)
+{
+    (void)value;
+    if (key.len < 13 || !fid_is_known(v, get_be64(key.ptr + 1)))
+        verify_fault(v, "a key '%c' of a folder that does not exist", key.ptr[0]);
+}
+
+static void each_mid(struct verify *v, struct slice key, struct slice value)
+{
+    (void)key, (void)value;
+    v->mids++; /* that each row has its own was checked: as many of one as of the other */
+}
+
+static void each_tombstone(struct verify *v, struct slice key, struct slice value)
+{
+    struct uidset set = UIDSET_EMPTY;
+
+    each_owned(v, key, value);
+    if (key.len != 17 || get_be64(key.ptr + 9) > v->rec.counter ||
+        failed(uids_decode(value, &set)) || set.n == 0)
+        verify_fault(v, "a malformed tombstone");
+    uidset_done(&set);
+}
+
+/* ---- keywords ---- */
+
+static void each_keyword_set(struct verify *v, struct slice key, struct slice value)
+{
+    struct slice names[KEYWORDS_PER_MESSAGE];
+    uint32_t id = 0, references;
+    size_t n;
+
+    if (!key_is_keyword_set(key, &id) ||
+        failed(keyword_set_decode(value, &references, names, &n)) || n == 0 ||
+        id > v->rec.next_keyword_set) {
+        verify_fault(v, "keyword set %u is malformed", id);
+        return;
+    }
+    v->keyword_sets_stored++;
+    if (references == 0 || references != refs_get(&v->keyword_sets, id))
+        verify_fault(v, "keyword set %u: %u references, and %llu rows", id, references,
+                     (unsigned long long)refs_get(&v->keyword_sets, id));
+    for (size_t i = 0; i < n; i++) {
+        struct key name = key_keyword_name(names[i]);
+        struct slice seen;
+
+        if (failed(engine_get(v->rd->engine, key_slice(&name), &seen)))
+            verify_fault(v, "keyword set %u: a name that the mailbox does not know", id);
+    }
+}
+
+static void each_keyword_hash(struct verify *v, struct slice key, struct slice value)
+{
+    uint32_t id = 0;
+    struct slice set;
+
+    v->keyword_hashes++;
+    if (key.len != 33 || failed(u32_value_decode(value, &id)))
+        verify_fault(v, "an entry of the index of keyword sets is malformed");
+    struct key by_id = key_keyword_set(id);
+
+    if (failed(engine_get(v->rd->engine, key_slice(&by_id), &set)))
+        verify_fault(v, "keyword set %u is in the index and nowhere else", id);
+}
+
+static void each_keyword_name(struct verify *v, struct slice key, struct slice value)
+{
+    struct key want = key_keyword_name(value);
+
+    v->keyword_names++;
+    if (!slice_eq(key_slice(&want), key))
+        verify_fault(v, "a keyword under another one's name");
+}
+
+/* ---- the change log ---- */
+
+static void each_log(struct verify *v, struct slice key, struct slice value)
+{
+    struct uidset set = UIDSET_EMPTY;
+    struct log_rec rec;
+    uint64_t counter = 0;
+
+    v->log_entries++;
+    if (!key_is_id(key, KEY_LOG, &counter) || failed(log_rec_decode(value, &rec)) ||
+        failed(uids_decode(rec.uids, &set))) {
+        verify_fault(v, "change log entry %llu is malformed", (unsigned long long)counter);
+    } else if (counter > v->rec.counter || counter <= v->rec.log_floor || rec.first > counter) {
+        verify_fault(v, "change log entry %llu is out of order", (unsigned long long)counter);
+    } else if (rec.kind == LOG_EXPUNGED && fid_is_known(v, rec.fid)) {
+        struct key tombstone = key_tombstone(rec.fid, counter);
+        struct key doomed = key_id(KEY_DOOMED, rec.fid);
+        struct folder_rec folder;
+        struct slice found;
+
+        /* A folder that was swept has lost its tombstones, and one that is swept loses them. */
+        if (failed(engine_get(v->rd->engine, key_slice(&tombstone), &found)) &&
+            failed(engine_get(v->rd->engine, key_slice(&doomed), &found)) &&
+            !failed(folder_load(v->rd->engine, rec.fid, &folder)) &&
+            !(folder.flags & FOLDER_NOSELECT) && counter > folder.expunge_floor)
+            verify_fault(v, "change log entry %llu: its tombstone is missing",
+                         (unsigned long long)counter);
+    }
+    uidset_done(&set);
+}
+
+/* ---- all of it ---- */
+
+static void check_total(struct verify *v, const char *name, uint64_t has, uint64_t want)
+{
+    if (has != want)
+        verify_fault(v, "%s is %llu, and should be %llu", name, (unsigned long long)has,
+                     (unsigned long long)want);
+}
+
+static void check_totals(struct verify *v)
+{
+    check_total(v, "its number of folders", v->rec.folders, v->folders);
+    check_total(v, "its number of messages", v->rec.messages, v->messages);
+    check_total(v, "its size", v->rec.size, v->size);
+    check_total(v, "its number of doomed folders", v->rec.doomed, v->doomed);
+    check_total(v, "its number of MIDs", v->mids, v->rows);
+    check_total(v, "its number of keywords", v->rec.keywords, v->keyword_names);
+    check_total(v, "its index of keyword sets", v->keyword_hashes, v->keyword_sets_stored);
+    check_total(v, "its keyword sets", v->keyword_sets_stored, v->keyword_sets.n);
+    check_total(v, "its change log", v->rec.log_entries, v->log_entries);
+    check_total(v, "its number of subscriptions", v->rec.subscriptions, v->subscriptions);
+}
+
+static void each_subscription(struct verify *v, struct slice key, struct slice value)
+{
+    struct key want = key_subscription(value);
+
+    v->subscriptions++;
+    if (!slice_eq(key_slice(&want), key))
+        verify_fault(v, "a subscription under another one's name");
+}
+
+void verify_mailbox(struct verify *v)
+{
+    v->report->mailboxes++;
+    check_first_folders(v);
+    walk_kind(v, KEY_FOLDER, each_folder);
+    walk_kind(v, KEY_DOOMED, each_doomed);
+    walk_kind(v, KEY_FOLDER_NAME, each_name);
+    walk_kind(v, KEY_SPECIAL, each_special);
+    walk_kind(v, KEY_ROWS, each_owned);
+    walk_kind(v, KEY_RUN_ALL, each_owned);
+    walk_kind(v, KEY_RUN_UNSEEN, each_owned);
+    walk_kind(v, KEY_TOMBSTONE, each_tombstone);
+    walk_kind(v, KEY_MID, each_mid);
+    walk_kind(v, KEY_KEYWORD_SET, each_keyword_set);
+    walk_kind(v, KEY_KEYWORD_SET_HASH, each_keyword_hash);
+    walk_kind(v, KEY_KEYWORD_NAME, each_keyword_name);
+    walk_kind(v, KEY_LOG, each_log);
+    walk_kind(v, KEY_SUBSCRIPTION, each_subscription);
+    check_totals(v);
+}
