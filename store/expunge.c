@@ -249,6 +249,8 @@ static void expunge_cleanup(struct store_op *op)
 
 void store_expunge_init(struct store_expunge *rq)
 {
-    *rq = (struct store_expunge){
-        .op = {.step = expunge_step, .settle = expunge_settle, .cleanup = expunge_cleanup}};
+    *rq = (struct store_expunge){.op = {.sliced = true,
+                                        .step = expunge_step,
+                                        .settle = expunge_settle,
+                                        .cleanup = expunge_cleanup}};
 }

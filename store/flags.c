@@ -191,6 +191,8 @@ static void set_flags_cleanup(struct store_op *op)
 
 void store_set_flags_init(struct store_set_flags *rq)
 {
-    *rq = (struct store_set_flags){
-        .op = {.step = set_flags_step, .settle = set_flags_settle, .cleanup = set_flags_cleanup}};
+    *rq = (struct store_set_flags){.op = {.sliced = true,
+                                          .step = set_flags_step,
+                                          .settle = set_flags_settle,
+                                          .cleanup = set_flags_cleanup}};
 }

@@ -330,8 +330,8 @@ static struct err put_elsewhere(struct store_tx *tx, uint64_t fid, uint64_t pare
     return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, fid, rec.cn, NULL);
 }
 
-static struct err rename_to(struct store_tx *tx, struct store_folder_rename *rq,
-                            const struct folder_rec *rec, const struct folder_path *path)
+static struct err rename_to(struct store_tx *tx, const struct folder_rec *rec,
+                            const struct folder_path *path)
 {
     struct slice name = path->levels[path->n - 1];
     struct folder_rec at;
@@ -356,10 +356,34 @@ static struct err rename_to(struct store_tx *tx, struct store_folder_rename *rq,
     struct folder_new new = {.name = name, .class = S("IPF.Note")};
     struct folder_rec made;
 
-    e = folder_make(tx, &at, &new, &made);
-    rq->inbox_to = made.fid;
-    rq->op.more = true;
-    return e;
+    return folder_make(tx, &at, &new, &made);
+}
+
+/* The Inbox's messages follow in slices, once the folder of the new name is there. */
+static struct err move_inbox(struct store_tx *tx, const struct folder_path *path, bool *more)
+{
+    struct folder_rec at;
+    size_t found;
+    struct err e = folder_walk(tx->read, path, &at, &found);
+
+    if (!failed(e) && found < path->n)
+        e = ERR(ERR_NOT_FOUND, "the folder was deleted while messages moved to it");
+    return failed(e) ? e : message_move_some(tx, SPECIAL_INBOX, at.fid, more);
+}
+
+static struct err rename_checked(struct store_tx *tx, struct store_folder_rename *rq,
+                                 const struct folder_path *path)
+{
+    struct folder_rec rec;
+
+    if (rq->op.batches > 0)
+        return move_inbox(tx, path, &rq->op.more);
+    struct err e = folder_load(tx->read, rq->fid, &rec);
+    if (failed(e))
+        return e;
+    if (rec.special != SPECIAL_NONE && rec.special < SPECIAL_ALL && rec.special != SPECIAL_INBOX)
+        return ERR(ERR_DENIED, "a special folder of every mailbox");
+    return rename_to(tx, &rec, path);
 }
 
 static struct err rename_step(struct store_tx *tx, struct store_op *op)
@@ -367,27 +391,27 @@ static struct err rename_step(struct store_tx *tx, struct store_op *op)
     struct store_folder_rename *rq = container_of(op, struct store_folder_rename, op);
     struct arena arena = ARENA_INIT;
     struct folder_path path;
-    struct folder_rec rec;
+    struct err e = store_folder_name_check(rq->path);
 
-    if (op->batches > 0) /* the Inbox's messages follow in slices */
-        return message_move_some(tx, rq->fid, rq->inbox_to, &op->more);
-    struct err e = folder_load(tx->read, rq->fid, &rec);
-    if (failed(e))
-        return e;
-    if (rec.special != SPECIAL_NONE && rec.special < SPECIAL_ALL && rec.special != SPECIAL_INBOX)
-        return ERR(ERR_DENIED, "a special folder of every mailbox");
-    e = store_folder_name_check(rq->path);
     if (!failed(e))
         e = folder_path_parse(rq->path, &arena, &path);
     if (!failed(e))
-        e = rename_to(tx, rq, &rec, &path);
+        e = rename_checked(tx, rq, &path);
     arena_done(&arena);
     return e;
 }
 
+static void rename_settle(struct store_op *op)
+{
+    struct store_folder_rename *rq = container_of(op, struct store_folder_rename, op);
+
+    if (op->batches == 1 && rq->fid == SPECIAL_INBOX)
+        op->more = true;
+}
+
 void store_folder_rename_init(struct store_folder_rename *rq)
 {
-    *rq = (struct store_folder_rename){.op = {.step = rename_step}};
+    *rq = (struct store_folder_rename){.op = {.step = rename_step, .settle = rename_settle}};
 }
 
 /* ---- subscriptions ---- */

@@ -83,6 +83,7 @@ static struct err run_batch(struct engine_write *w, struct engine_batch *batch)
         .w = w, .read = engine_write_read(w), .mailbox = op->mailbox, .now = clock_now().wall};
 
     op->more = false;
+    op->ran = true;
     tx.cursor = engine_cursor_open(tx.read);
     struct err e = load_rec(&tx, op->step == mailbox_create_step);
 
@@ -138,6 +139,7 @@ static void batch_done(struct engine_batch *batch)
 
     if (!failed(e)) {
         op->batches++;
+        op->repeated |= !op->ran;
         if (op->settle)
             op->settle(op);
         if (op->more) {
@@ -163,7 +165,8 @@ static void submit_batch(struct store_op *op)
                                       .run = run_batch,
                                       .home = op->home,
                                       .done = batch_done};
-    if (has_id(op)) {
+    op->ran = false;
+    if (has_id(op) && !op->sliced) {
         /* Each step has an id of its own, which a repeated request arrives at again. */
         memcpy(op->batch.id, op->id, sizeof op->id);
         put_le32(op->batch.id, get_le32(op->batch.id) ^ op->batches);
@@ -183,7 +186,7 @@ void store_submit(struct mailbox *mb, struct store_op *op)
     op->mailbox = mailbox_hold(mb);
     op->err = OK;
     op->batches = 0;
-    op->more = false;
+    op->more = op->repeated = false;
     if (op->needs_space && store_low_space(mb->store)) {
         op->batch.task = (struct task){.run = refuse_later};
         executor_post(op->home, &op->batch.task);

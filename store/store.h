@@ -71,14 +71,21 @@ struct store_op {
     uint8_t id[ENGINE_ID_LEN]; /* optional idempotence key; all zero: none */
     struct err err;
     uint64_t modseq; /* highest counter value of the mailbox after it */
+    /*
+     * The engine knew the id: the request was done when it was submitted before, and this time it
+     * did nothing. Outputs are as they were, for nobody remembers them.
+     */
+    bool repeated;
     /* the store's */
     struct err (*step)(struct store_tx *tx, struct store_op *op); /* the work of one batch */
     void (*prepare)(struct store_op *op);                         /* before the first batch */
     void (*settle)(struct store_op *op);  /* a batch is durable: take its outputs over */
     void (*cleanup)(struct store_op *op); /* before `done` */
     bool more;                            /* there is work left for another batch */
-    bool needs_space;                     /* refused when the disk is nearly full */
-    uint32_t batches;                     /* how many are done */
+    bool sliced;      /* takes as many batches as it needs; doing it again does no harm: no id */
+    bool ran;         /* the batch was run, not recognised */
+    bool needs_space; /* refused when the disk is nearly full */
+    uint32_t batches; /* how many are done */
     struct mailbox *mailbox;
     struct engine_batch batch;
     struct engine_new_blob *blobs;
@@ -262,7 +269,6 @@ struct store_folder_rename {
     struct store_op op;
     uint64_t fid;
     struct slice path; /* the new one; must live until done */
-    uint64_t inbox_to; /* the store's */
 };
 void store_folder_rename_init(struct store_folder_rename *rq);
 
@@ -495,7 +501,9 @@ enum store_flags_how { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
 
 /*
  * Change flags. Messages that are gone are passed over. A message whose flags are already as
- * wanted is not changed and keeps its modseq.
+ * wanted is not changed and keeps its modseq. Many messages are changed in slices: others may see
+ * some changed and some not yet, and an error in mid-way leaves those changed that are in
+ * `changed`. Doing it again does no harm, so op.id is not needed, and not used.
  */
 struct store_set_flags {
     struct store_op op;
@@ -515,7 +523,7 @@ struct store_set_flags {
 };
 void store_set_flags_init(struct store_set_flags *rq);
 
-/* Remove messages. */
+/* Remove messages, many of them in slices, as above. */
 struct store_expunge {
     struct store_op op;
     uint64_t fid;
