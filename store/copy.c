@@ -70,8 +70,7 @@ static struct err transfer_rows(struct store_tx *tx, const struct transfer *t, s
         for (uint32_t i = 0; i < group.n && a->n < t->most && !failed(e); i++) {
             const uint8_t *row = group_row(&group, i);
 
-            if (row_uid(row) >= at && row_uid(row) < t->before &&
-                uid_walk_has(&walk, row_uid(row)))
+            if (row_uid(row) >= at && row_uid(row) < t->before && uid_walk_has(&walk, row_uid(row)))
                 e = transfer_row(tx, t, a, row);
         }
         at = (uint64_t)row_uid(group_row(&group, group.n - 1)) + 1;

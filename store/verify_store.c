@@ -47,13 +47,26 @@ static struct err for_each_mailbox(struct verify *v, partition_fn *fn)
     return e.code == ERR_NOT_FOUND ? OK : e;
 }
 
+static bool has_keys(struct verify *v)
+{
+    struct engine_cursor *cursor = engine_cursor_open(v->rd->engine);
+    struct slice key, value;
+    struct err e = engine_seek(cursor, SLICE_EMPTY, &key, &value);
+
+    engine_cursor_close(cursor);
+    return !failed(e);
+}
+
 static void check_mailbox(struct verify *v)
 {
     const struct mailbox_rec *rec;
     struct err e = read_mailbox_rec(v->rd, &rec);
 
-    if (e.code == ERR_NOT_FOUND) /* one that was deleted */
+    if (e.code == ERR_NOT_FOUND) {
+        if (has_keys(v)) /* else it is one that was deleted */
+            verify_fault(v, "it has keys and no record");
         return;
+    }
     if (failed(e)) {
         verify_fault(v, "%s", e.why);
         return;
