@@ -9,6 +9,7 @@
  * UIDs are encoded as pairs of varints (7 bits a byte, low ones first): the distance from the end
  * of the run before, and the length of the run less one.
  */
+#include "base/crc32c.h"
 #include "store/rowgroup.h"
 #include "store/store_int.h"
 
@@ -69,13 +70,28 @@ struct err uids_decode(struct slice bytes, struct uidset *out)
     return OK;
 }
 
+struct err tombstone_decode(struct slice value, struct uidset *out)
+{
+    if (value.len < 4 || get_le32(value.ptr) != crc32c(0, slice_from(value, 4)))
+        return ERR(ERR_CORRUPT, "tombstone: checksum");
+    return uids_decode(slice_from(value, 4), out);
+}
+
 /* ---- writing ---- */
 
 static struct err put_tombstone(struct store_tx *tx, uint64_t fid, struct slice uids)
 {
     struct key key = key_tombstone(fid, tx->rec.counter);
+    struct buf value = buf_make(SIZE_MAX);
+    uint8_t sum[4];
 
-    return tx_put(tx, &key, uids);
+    put_le32(sum, crc32c(0, uids));
+    buf_put(&value, slice_of(sum, sizeof sum));
+    buf_put(&value, uids);
+    struct err e = tx_put(tx, &key, buf_slice(&value));
+
+    buf_done(&value);
+    return e;
 }
 
 struct err log_add(struct store_tx *tx, enum log_kind_of_change kind, uint64_t fid, uint64_t first,
@@ -268,7 +284,7 @@ static struct err collect_tombstones(struct store_read *rd, uint64_t fid, uint64
     struct err e = engine_seek(cursor, key_slice(&from), &key, &value);
 
     while (!failed(e) && key_is_tombstone(key, fid, &counter)) {
-        e = uids_decode(value, out);
+        e = tombstone_decode(value, out);
         if (!failed(e))
             e = engine_next(cursor, &key, &value);
     }

@@ -21,7 +21,7 @@
  *  KEY_KEYWORD_SET      'w'  id u32                   references u32, names (u8 length, bytes)
  *  KEY_KEYWORD_SET_HASH 'h'  SHA-256 of the names     id u32
  *  KEY_LOG              'l'  counter                  struct log_rec
- *  KEY_TOMBSTONE        't'  fid, counter             UIDs (changelog.c)
+ *  KEY_TOMBSTONE        't'  fid, counter             checksum u32, UIDs (changelog.c)
  *  KEY_SUBSCRIPTION     'b'  path (schema.c)          path
  *
  * What always holds, and store_verify() checks:

@@ -170,6 +170,8 @@ struct err runs_load(struct engine_read *rd, enum key_kind kind, uint64_t fid, u
 void uids_encode(const struct uidset *set, struct buf *out);
 struct err uids_decode(struct slice bytes, struct uidset *out) MUST_USE; /* appends to *out */
 
+struct err tombstone_decode(struct slice value, struct uidset *out) MUST_USE; /* appends */
+
 /* Note a change that took the counter values first..tx->rec.counter. `uids` may be NULL. */
 struct err log_add(struct store_tx *tx, enum log_kind_of_change kind, uint64_t fid, uint64_t first,
                    const struct uidset *uids) MUST_USE;

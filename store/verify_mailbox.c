@@ -159,7 +159,7 @@ static void each_tombstone(struct verify *v, struct slice key, struct slice valu
 
     each_owned(v, key, value);
     if (key.len != 17 || get_be64(key.ptr + 9) > v->rec.counter ||
-        failed(uids_decode(value, &set)) || set.n == 0)
+        failed(tombstone_decode(value, &set)) || set.n == 0)
         verify_fault(v, "a malformed tombstone");
     uidset_done(&set);
 }
