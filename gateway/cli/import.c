@@ -163,12 +163,13 @@ static struct err find_folder(struct import *im, struct slice path, uint64_t *fi
 
 static struct err make_folder(struct import *im, struct slice path, uint64_t *fid)
 {
-    struct store_folder_create rq = {.path = path};
+    struct store_folder_create rq;
     struct err e = find_folder(im, path, fid);
 
     if (e.code != ERR_NOT_FOUND)
         return e;
     store_folder_create_init(&rq);
+    rq.path = path;
     e = store_run(im->mailbox, &rq.op);
     if (!failed(e))
         *fid = rq.fid;
@@ -243,10 +244,12 @@ static void clear_group(struct import *im)
 static void append_group(struct import *im)
 {
     if (im->n_group && !im->broken) {
-        struct store_append rq = {
-            .fid = im->group_target->fid, .messages = im->group, .n = im->n_group};
+        struct store_append rq;
 
         store_append_init(&rq);
+        rq.fid = im->group_target->fid;
+        rq.messages = im->group;
+        rq.n = im->n_group;
         struct err e = store_run(im->mailbox, &rq.op);
         if (failed(e)) {
             cli_fail_err(im->cli, im->group_target->path, e);

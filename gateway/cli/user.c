@@ -227,13 +227,14 @@ static bool make_credentials(const struct cli *cli, const struct cli_world *worl
 /* The quota is the mailbox's: that is who keeps it. */
 static struct err set_mailbox_quota(const struct cli_world *world, const struct account *a)
 {
-    struct store_set_quota rq = {.quota = a->quota};
+    struct store_set_quota rq;
     struct mailbox *mb;
     struct err e = store_mailbox_open_now(world->store, a->mailbox_id, &mb);
 
     if (failed(e))
         return e;
     store_set_quota_init(&rq);
+    rq.quota = a->quota;
     e = store_run(mb, &rq.op);
     mailbox_close(mb);
     return e;

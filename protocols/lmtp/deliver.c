@@ -95,8 +95,10 @@ static void submit(struct lmtp_box *box)
     struct store_append *rq = &box->append;
     struct executor *home = box->opening.home;
 
-    *rq = (struct store_append){.fid = box->fid, .messages = &box->message, .n = 1};
     store_append_init(rq);
+    rq->fid = box->fid;
+    rq->messages = &box->message;
+    rq->n = 1;
     rq->op.home = home;
     rq->op.done = on_appended;
     rq->op.owner = box;

@@ -249,8 +249,8 @@ static enum session_next quit_update(struct pop3_session *s)
     s->update = u;
     u->session = s;
     u->mailbox = mailbox_hold(s->drop.mailbox);
-    u->rq.fid = s->drop.inbox;
     store_expunge_init(&u->rq);
+    u->rq.fid = s->drop.inbox;
     uidset_copy(&u->rq.uids, &s->drop.deleted);
     u->rq.op.home = s->env->home;
     u->rq.op.done = on_expunged;

@@ -158,10 +158,12 @@ log {{ level = debug }}
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def records(self):
-        """The audit records so far."""
+        """The audit records so far, without those of connections that never said a name: `answers()` makes
+        such connections."""
         if not self.audit.exists():
             return []
-        return [json.loads(line) for line in self.audit.read_text().splitlines()]
+        records = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        return [r for r in records if not (r["reason"] == "lost" and r["name"] == "")]
 
     def verify(self):
         done = self.command("store", "verify", "--json")
