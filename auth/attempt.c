@@ -345,8 +345,8 @@ static bool admit(struct auth_attempt *a, struct slice message)
 
 static void step(struct auth_attempt *a)
 {
-    struct slice message =
-        slice_of(a->message.data + a->message.head, a->message.len ? a->message.len - 1 : 0);
+    struct slice whole = buf_slice(&a->message);
+    struct slice message = slice_head(whole, whole.len ? whole.len - 1 : 0); /* without the NUL */
 
     if (a->cancelled) {
         seal(a, AUTH_CANCELLED);

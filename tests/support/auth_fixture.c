@@ -131,6 +131,18 @@ const struct kept_record *fixture_last(struct fixture *f)
     return &f->records[f->n_records - 1];
 }
 
+void fixture_forget_records(struct fixture *f)
+{
+    for (size_t i = 0; i < f->n_records; i++) {
+        free(f->records[i].line);
+        free(f->records[i].name);
+        free(f->records[i].identity);
+        free(f->records[i].actor);
+        free(f->records[i].mechanism);
+    }
+    f->n_records = 0;
+}
+
 /* ---- life ---- */
 
 struct fixture *fixture_new(void)
@@ -169,13 +181,7 @@ void fixture_free(struct fixture *f)
     auth_free(f->auth);
     test_loop_pump(f->loop);
     test_loop_free(f->loop);
-    for (size_t i = 0; i < f->n_records; i++) {
-        free(f->records[i].line);
-        free(f->records[i].name);
-        free(f->records[i].identity);
-        free(f->records[i].actor);
-        free(f->records[i].mechanism);
-    }
+    fixture_forget_records(f);
     free(f->records);
     arena_done(&f->arena);
     pthread_mutex_destroy(&f->mutex);

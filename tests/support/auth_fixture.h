@@ -79,5 +79,6 @@ enum auth_reason fixture_end(struct auth_attempt *a); /* frees it */
 const char *b64(struct slice bytes);
 
 const struct kept_record *fixture_last(struct fixture *f);
+void fixture_forget_records(struct fixture *f);
 
 #endif
