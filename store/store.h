@@ -59,10 +59,10 @@ struct engine *store_engine(struct store *st);
 /* ---- requests ---- */
 
 /*
- * What every change has in common. Embed it (the typed requests below do), clear the request with its
- * store_*_init() FIRST, fill in home, done and the inputs, and store_submit() it. It stays in place until `done`.
- * `err`: ERR_UNAVAILABLE, ERR_UNKNOWN_END (repeatable: set `id` to make that safe), ERR_NO_SPACE,
- * ERR_QUOTA, or what the request says.
+ * What every change has in common. Embed it (the typed requests below do), clear the request with
+ * its store_*_init() FIRST, fill in home, done and the inputs, and store_submit() it. It stays in
+ * place until `done`. `err`: ERR_UNAVAILABLE, ERR_UNKNOWN_END (repeatable: set `id` to make that
+ * safe), ERR_NO_SPACE, ERR_QUOTA, or what the request says.
  */
 struct store_op {
     struct executor *home;

@@ -24,7 +24,6 @@ SECRETS = {
     "utf-8": "pässwörd€😀".encode(),
     "dot": b".",
     "starts with plus": b"+secret",
-    "tab inside": b"se\tcret",
 }
 NAMES = ["alice", "ALICE", "alice@example.org", "CORP\\alice", "CORP/alice", "CORP\\alice\\ali",
          "CORP/alice/ali", "ali"]
@@ -233,7 +232,7 @@ def test_plaintext_without_tls_is_refused_before_the_secret_is_looked_at(parity)
     with one_record(parity) as records, parity.raw("pop3plain") as c:
         c.line()
         c.send("CAPA\r\n")
-        assert b"USER" not in c.lines().split()
+        assert b"USER\r\n" not in c.lines().splitlines(True)
         answer = c.cmd("USER alice")
         if answer.startswith(b"+OK"):
             answer = c.cmd("PASS secret")
