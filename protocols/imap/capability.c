@@ -45,7 +45,7 @@ static bool holds(const struct imap_session *s, unsigned when)
 
     return !((when & WHEN_OUT && !out) || (when & WHEN_IN && out) ||
              (when & WHEN_TLS && (!s->env->tls_available || s->env->peer->tls)) ||
-             (when & WHEN_COMPRESS && (!s->env->compress_ok || s->compressed)) ||
+             (when & WHEN_COMPRESS && !s->env->compress_ok && !s->compressed) ||
              (when & WHEN_NO_PLAIN && auth_plaintext_allowed(s->env->peer)));
 }
 
@@ -69,6 +69,8 @@ void imap_put_capabilities(const struct imap_session *s, struct buf *out)
 
         if (!holds(s, cap->when) || cap->when & WHEN_SILENT)
             continue;
+        if (cap->when & WHEN_COMPRESS && s->compressed)
+            continue; /* RFC 4978 3 */
         buf_puts(out, separator);
         buf_puts(out, cap->name);
         if (cap->when & WHEN_LIMIT)

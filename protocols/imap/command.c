@@ -12,7 +12,7 @@ const struct imap_command imap_commands[] = {
     {"LOGOUT", STATE_ANY, NULL, imap_cmd_logout, CMD_NO_SYNC,
         "", "RFC 9051 6.1.3", NULL},
     {"ID", STATE_ANY, "ID", imap_cmd_id, 0,
-        "(field value ...) | NIL", "RFC 2971 3.1", NULL},
+        "NIL or (field value ...)", "RFC 2971 3.1", NULL},
 
     {"STARTTLS", STATE_NOT_AUTHENTICATED, "STARTTLS", imap_cmd_starttls, CMD_NO_SYNC,
         "", "RFC 9051 6.2.1", NULL},
@@ -38,7 +38,7 @@ const struct imap_command imap_commands[] = {
     {"UNSUBSCRIBE", STATE_LOGGED_ON, NULL, imap_cmd_unsubscribe, 0,
         "mailbox", "RFC 9051 6.3.8", NULL},
     {"LIST", STATE_LOGGED_ON, NULL, imap_cmd_list, 0,
-        "[(selection)] reference pattern | (patterns) [RETURN (options)]",
+        "[(selection)] reference pattern or (patterns) [RETURN (options)]",
         "RFC 9051 6.3.9, RFC 5258, RFC 5819, RFC 6154", NULL},
     {"LSUB", STATE_LOGGED_ON, NULL, imap_cmd_lsub, 0,
         "reference pattern", "RFC 3501 6.3.9", NULL},

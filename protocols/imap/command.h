@@ -17,7 +17,7 @@ enum imap_when {
     WHEN_OUT = 1 << 0,      /* before log-on */
     WHEN_IN = 1 << 1,       /* after it */
     WHEN_TLS = 1 << 2,      /* TLS can be started */
-    WHEN_COMPRESS = 1 << 3, /* compression may be offered, and is not on yet */
+    WHEN_COMPRESS = 1 << 3, /* compression may be offered; not announced when on */
     WHEN_LIMIT = 1 << 4,    /* its value is the limit on messages */
     WHEN_NO_PLAIN = 1 << 5, /* passwords are not taken without TLS */
     WHEN_SILENT = 1 << 6,   /* names a group of commands; is not announced */

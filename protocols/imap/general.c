@@ -44,9 +44,10 @@ enum imap_step imap_cmd_compress(struct imap_session *s, struct imap_cmd *c)
 {
     struct slice algorithm;
 
-    (void)s;
     if (!imap_arg_atom(c, &algorithm) || !imap_arg_end(c))
         return imap_bad_args(c);
+    if (s->compressed)
+        return imap_no(c, "[COMPRESSIONACTIVE]", "DEFLATE is active already");
     if (!slice_ieq(algorithm, S("DEFLATE")))
         return imap_no(c, "[CANNOT]", "Only DEFLATE is known here");
     c->after = NEXT_COMPRESS;
@@ -118,47 +119,51 @@ enum imap_step imap_cmd_id(struct imap_session *s, struct imap_cmd *c)
 
 /* ---- ENABLE (RFC 5161) ---- */
 
-static const char *enable(struct imap_session *s, struct slice name)
+enum { ENABLE_CONDSTORE = 1, ENABLE_QRESYNC = 2, ENABLE_UTF8 = 4, ENABLE_REV2 = 8 };
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} enableable[] = {
+    {"CONDSTORE", ENABLE_CONDSTORE},
+    {"QRESYNC", ENABLE_QRESYNC},
+    {"UTF8=ACCEPT", ENABLE_UTF8},
+    {"IMAP4rev2", ENABLE_REV2},
+};
+
+enum { ENABLEABLE = sizeof enableable / sizeof *enableable };
+
+static bool arg_enable(struct imap_cmd *c, unsigned *asked)
 {
-    if (slice_ieq(name, S("CONDSTORE"))) {
-        imap_condstore_on(s);
-        return "CONDSTORE";
-    }
-    if (slice_ieq(name, S("QRESYNC"))) {
-        imap_condstore_on(s); /* RFC 7162 3.2.3: implied */
-        s->qresync = true;
-        return "QRESYNC";
-    }
-    if (slice_ieq(name, S("UTF8=ACCEPT"))) {
-        s->utf8 = true;
-        return "UTF8=ACCEPT";
-    }
-    if (slice_ieq(name, S("IMAP4rev2"))) {
-        s->rev2 = true;
-        return "IMAP4rev2";
-    }
-    return NULL; /* RFC 5161 3.1: passed over */
+    struct slice name;
+
+    *asked = 0;
+    do {
+        if (!imap_arg_atom(c, &name))
+            return false;
+        /* What is not known is passed over (RFC 5161 3.1). */
+        for (size_t i = 0; i < ENABLEABLE; i++)
+            if (slice_ieq(name, slice_str(enableable[i].name)))
+                *asked |= enableable[i].bit;
+    } while (imap_arg_byte(c, ' '));
+    return imap_arg_end(c);
 }
 
 enum imap_step imap_cmd_enable(struct imap_session *s, struct imap_cmd *c)
 {
-    struct slice names = c->rest, name;
+    unsigned asked;
 
-    do {
-        if (!imap_arg_atom(c, &name))
-            return imap_bad_args(c);
-    } while (imap_arg_byte(c, ' '));
-    if (!imap_arg_end(c))
+    if (!arg_enable(c, &asked))
         return imap_bad_args(c);
-    struct buf enabled = buf_make(1024);
-    c->rest = names;
-    do {
-        const char *known = imap_arg_atom(c, &name) ? enable(s, name) : NULL;
-
-        if (known && enabled.len < 512)
-            buf_printf(&enabled, " %s", known);
-    } while (imap_arg_byte(c, ' '));
-    buf_printf(s->out, "* ENABLED%.*s\r\n", SLICE_ARG(buf_slice(&enabled)));
-    buf_done(&enabled);
+    buf_puts(s->out, "* ENABLED");
+    for (size_t i = 0; i < ENABLEABLE; i++)
+        if (asked & enableable[i].bit)
+            buf_printf(s->out, " %s", enableable[i].name);
+    buf_puts(s->out, "\r\n");
+    if (asked & (ENABLE_CONDSTORE | ENABLE_QRESYNC)) /* RFC 7162 3.2.3: the one implies the other */
+        imap_condstore_on(s);
+    s->qresync |= (asked & ENABLE_QRESYNC) != 0;
+    s->utf8 |= (asked & ENABLE_UTF8) != 0;
+    s->rev2 |= (asked & ENABLE_REV2) != 0;
     return imap_ok(c, "Done");
 }

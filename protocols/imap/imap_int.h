@@ -167,6 +167,7 @@ struct imap_session {
     char *client_name;              /* ID; peer->client_name points here */
     unsigned bad, attempts;
     bool greeted, draining, closed;
+    bool fed;             /* input came since the last pull */
     bool tls_pending;     /* NEXT_TLS was returned: input is dropped until TLS is there */
     bool session_counted; /* auth_session_enter() succeeded */
     const char *bye;      /* close with this farewell as soon as it can be put */

@@ -101,14 +101,34 @@ void imap_put_mailbox(struct imap_session *s, struct buf *out, struct slice path
     buf_done(&name);
 }
 
+static void two_digits(uint8_t *at, int n)
+{
+    at[0] = (uint8_t)('0' + n / 10 % 10);
+    at[1] = (uint8_t)('0' + n % 10);
+}
+
+/* By hand: a FETCH of a large mailbox asks for one of every message. */
 void imap_put_date_time(struct buf *out, uint64_t filetime, int16_t zone)
 {
+    static const char form[] = "\"00-Mon-0000 00:00:00 +0000\"";
     struct civil c = civil_from_unix(filetime_to_unix(filetime) + zone * 60);
     int minutes = zone < 0 ? -zone : zone;
+    uint8_t *at = buf_reserve(out, sizeof form - 1);
 
-    buf_printf(out, "\"%02d-%s-%04d %02d:%02d:%02d %c%02d%02d\"", c.day,
-               clock_month_names[c.month - 1], c.year, c.hour, c.minute, c.second,
-               zone < 0 ? '-' : '+', minutes / 60, minutes % 60);
+    if (!at)
+        return;
+    memcpy(at, form, sizeof form - 1);
+    two_digits(at + 1, c.day);
+    memcpy(at + 4, clock_month_names[c.month - 1], 3);
+    two_digits(at + 8, c.year / 100);
+    two_digits(at + 10, c.year);
+    two_digits(at + 13, c.hour);
+    two_digits(at + 16, c.minute);
+    two_digits(at + 19, c.second);
+    at[22] = zone < 0 ? '-' : '+';
+    two_digits(at + 23, minutes / 60);
+    two_digits(at + 25, minutes % 60);
+    buf_commit(out, sizeof form - 1);
 }
 
 void imap_put_system_flags(struct buf *out, unsigned flags, const char **separator)

@@ -257,15 +257,16 @@ static size_t take_line(struct imap_session *s, struct slice in)
     struct imap_cmd *c = s->cmd;
     size_t at = slice_index(in, '\n');
     bool complete = at < in.len;
-    struct slice some = slice_head(in, complete ? at + 1 : at);
+    size_t wanted = complete ? at + 1 : at, room = max_line(s) - r->line_len;
 
-    if (some.len > max_line(s) - r->line_len || some.len > buf_room(&c->bytes)) {
-        line_too_long(s);
-        return 0;
-    }
+    if (room > buf_room(&c->bytes))
+        room = buf_room(&c->bytes);
+    struct slice some = slice_head(in, wanted < room ? wanted : room);
     buf_put(&c->bytes, some);
     r->line_len += some.len;
-    if (complete)
+    if (some.len < wanted)
+        line_too_long(s);
+    else if (complete)
         line_complete(s);
     return some.len;
 }

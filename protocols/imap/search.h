@@ -103,4 +103,12 @@ struct err search_run(struct imap_session *s, struct search *search, bool *compl
 
 void search_done(struct search *search);
 
+/*
+ * The bytes of a message that mime_search_message() looks at, and the table of parts that goes
+ * with them (search_bytes.c). Both live in the arena, or in the map.
+ */
+struct err search_load(struct store_read *rd, const struct message_row *row,
+                       const struct message_meta *meta, struct arena *in, struct slice *bytes,
+                       struct mime *parts) MUST_USE;
+
 #endif

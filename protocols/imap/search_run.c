@@ -47,13 +47,11 @@ static bool need_bytes(struct looking *at)
     if (!need_meta(at))
         return false;
     if (!at->has_bytes) {
-        at->err = mime_decode(at->meta.parts, at->row->size, &at->search->scratch, &at->parts);
-        if (!failed(at->err))
-            at->err = store_message_bytes(at->rd, at->row, 0, at->row->size, &at->search->scratch,
-                                          &at->bytes);
+        at->err =
+            search_load(at->rd, at->row, &at->meta, &at->search->scratch, &at->bytes, &at->parts);
         at->has_bytes = true;
     }
-    at->cost += COST_HEADER + (uint64_t)at->row->size * COST_PER_BODY_BYTE;
+    at->cost += COST_HEADER + (uint64_t)at->bytes.len * COST_PER_BODY_BYTE;
     return !failed(at->err);
 }
 

@@ -261,7 +261,7 @@ static bool run_step(struct imap_session *s, struct imap_cmd *c, enum session_ne
         else
             *next = NEXT_PULL;
         return true;
-    case PHASE_READ:
+    case PHASE_READ: /* go_on() saw to it */
         return true;
     }
     *next = NEXT_PULL;
@@ -271,7 +271,9 @@ static bool run_step(struct imap_session *s, struct imap_cmd *c, enum session_ne
 static enum session_next go_on(struct imap_session *s)
 {
     enum session_next next;
+    bool quiet = !s->fed;
 
+    s->fed = false;
     if (!s->greeted)
         greet(s);
     do {
@@ -281,14 +283,16 @@ static enum session_next go_on(struct imap_session *s)
             s->reader->plus = false;
             buf_puts(s->out, "+ OK\r\n");
         }
-        if (!s->cmd)
-            return s->closed ? NEXT_CLOSE : NEXT_READ;
+        if (!s->cmd || s->cmd->phase == PHASE_READ)
+            /* What was sent before the peer closed its side is answered first. */
+            return s->closed && quiet ? NEXT_CLOSE : NEXT_READ;
         if (imap_room(s) == 0)
             return NEXT_PULL;
+        quiet &= s->cmd->phase == PHASE_LINE;
     } while (!run_step(s, s->cmd, &next));
     if (next == NEXT_READ && is_over(s, &next))
         return next;
-    return next == NEXT_READ && s->closed ? NEXT_CLOSE : next;
+    return next == NEXT_READ && s->closed && quiet ? NEXT_CLOSE : next;
 }
 
 /* ---- what the driver calls ---- */
@@ -301,8 +305,10 @@ static size_t feed(struct session *base, struct slice in)
     if (s->tls_pending || s->state == STATE_LOGOUT)
         return in.len;
     size_t used = imap_reader_feed(s, in);
-    if (used)
+    if (used) {
+        s->fed = true;
         set_deadline(s);
+    }
     return used;
 }
 

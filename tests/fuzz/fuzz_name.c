@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice in = slice_of(data, size);
 
     if (!fixture) {
-        fixture = fixture_new();
+        fixture = auth_fixture_new();
         fixture->config.inline_steps = true;
         fixture_start(fixture);
     }

@@ -18,7 +18,7 @@ static struct fixture *fixture;
 static struct fixture *the_fixture(void)
 {
     if (!fixture) {
-        fixture = fixture_new();
+        fixture = auth_fixture_new();
         fixture->config.inline_steps = true;
         fixture->config.legacy_charset = "latin1";
         fixture_start(fixture);

@@ -145,7 +145,7 @@ void fixture_forget_records(struct fixture *f)
 
 /* ---- life ---- */
 
-struct fixture *fixture_new(void)
+struct fixture *auth_fixture_new(void)
 {
     static const char *const domains[] = {"example.org", "Example.NET", NULL};
     struct fixture *f = mem_new(sizeof *f);
@@ -176,7 +176,7 @@ void fixture_start(struct fixture *f)
     assert_ok(auth_new(&f->config, &f->source, &f->sink, &f->log, &f->auth));
 }
 
-void fixture_free(struct fixture *f)
+void auth_fixture_free(struct fixture *f)
 {
     auth_free(f->auth);
     test_loop_pump(f->loop);
@@ -190,7 +190,7 @@ void fixture_free(struct fixture *f)
 
 int fixture_setup(void **state)
 {
-    struct fixture *f = fixture_new();
+    struct fixture *f = auth_fixture_new();
 
     fixture_start(f);
     *state = f;
@@ -199,7 +199,7 @@ int fixture_setup(void **state)
 
 int fixture_teardown(void **state)
 {
-    fixture_free(*state);
+    auth_fixture_free(*state);
     return 0;
 }
 

@@ -45,11 +45,11 @@ struct fixture {
 };
 
 /* The default configuration; change it, then start. */
-struct fixture *fixture_new(void);
+struct fixture *auth_fixture_new(void);
 void fixture_start(struct fixture *f);
-void fixture_free(struct fixture *f);
+void auth_fixture_free(struct fixture *f);
 
-/* fixture_new() and fixture_start() as cmocka wants them. */
+/* auth_fixture_new() and fixture_start() as cmocka wants them. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 

@@ -117,9 +117,11 @@ static void settle(struct fixture *fx)
 {
     do {
         struct mailbox *mb = fixture_mailbox(fx, FIXTURE_ALICE);
-        struct store_set_flags rq = {.fid = fixture_inbox(mb), .how = FLAGS_ADD};
+        struct store_set_flags rq;
 
         store_set_flags_init(&rq);
+        rq.fid = fixture_inbox(mb);
+        rq.how = FLAGS_ADD;
         assert_ok(store_run(mb, &rq.op));
         uidset_done(&rq.modified);
         uidset_done(&rq.changed);
@@ -185,9 +187,12 @@ static uint32_t append(struct fixture *fx, uint64_t id, const struct store_new_m
                        size_t n)
 {
     struct mailbox *mb = fixture_mailbox(fx, id);
-    struct store_append rq = {.fid = fixture_inbox(mb), .messages = messages, .n = n};
+    struct store_append rq;
 
     store_append_init(&rq);
+    rq.fid = fixture_inbox(mb);
+    rq.messages = messages;
+    rq.n = n;
     assert_ok(store_run(mb, &rq.op));
     mailbox_close(mb);
     return rq.first_uid;
@@ -229,9 +234,10 @@ void fixture_deliver_many(struct fixture *fx, uint64_t id, struct slice message,
 void fixture_expunge(struct fixture *fx, uint64_t id, uint32_t first_uid, uint32_t last_uid)
 {
     struct mailbox *mb = fixture_mailbox(fx, id);
-    struct store_expunge rq = {.fid = fixture_inbox(mb)};
+    struct store_expunge rq;
 
     store_expunge_init(&rq);
+    rq.fid = fixture_inbox(mb);
     uidset_add(&rq.uids, first_uid, last_uid);
     assert_ok(store_run(mb, &rq.op));
     uidset_done(&rq.uids);

@@ -168,7 +168,7 @@ static struct clock fixture_now(void)
 /* A layer with back-off, and a clock that stands. */
 static struct fixture *with_backoff(void)
 {
-    struct fixture *f = current = fixture_new();
+    struct fixture *f = current = auth_fixture_new();
 
     f->config.no_back_off = false;
     f->config.now = fixture_now;
@@ -203,7 +203,7 @@ static void attempts_are_refused_by_the_same_rules_at_every_door(void **state)
     f->clock.mono_ms += minute;
     assert_int_equal(fixture_password(f, S("alice"), S("gatepost")), AUTH_OK);
     assert_int_equal(f->n_records, 12);
-    fixture_free(f);
+    auth_fixture_free(f);
 }
 
 static void unknown_names_wait_like_known_ones(void **state)
@@ -219,7 +219,7 @@ static void unknown_names_wait_like_known_ones(void **state)
                          i < 5 ? AUTH_UNKNOWN_USER : AUTH_BACK_OFF);
     }
     assert_int_equal(fixture_password(f, S("Nobody@example.org"), S("x")), AUTH_BACK_OFF);
-    fixture_free(f);
+    auth_fixture_free(f);
 }
 
 static void what_was_no_guess_does_not_count(void **state)
@@ -235,7 +235,7 @@ static void what_was_no_guess_does_not_count(void **state)
         fixture_password(f, S("down"), S("gatepost"));
     }
     assert_int_equal(fixture_password(f, S("alice"), S("gatepost")), AUTH_OK);
-    fixture_free(f);
+    auth_fixture_free(f);
 }
 
 int main(void)

@@ -170,7 +170,7 @@ static void quotes_backslashes_and_percents_are_bytes_like_others(void **state)
 
 static void a_secret_is_tried_composed_then_in_the_legacy_character_set(void **state)
 {
-    struct fixture *f = fixture_new();
+    struct fixture *f = auth_fixture_new();
 
     (void)state;
     f->config.legacy_charset = "windows-1252";
@@ -199,7 +199,7 @@ static void a_secret_is_tried_composed_then_in_the_legacy_character_set(void **s
     assert_true(fixture_last(f)->legacy);
     assert_int_equal(every_door(f, S("zo\xc3\xab"), S("Gr\xfc\xdf")), AUTH_WRONG_SECRET);
     assert_int_equal(every_door(f, S("nobody"), S("Gr\xfc\xdf")), AUTH_UNKNOWN_USER);
-    fixture_free(f);
+    auth_fixture_free(f);
 }
 
 static void without_a_legacy_character_set_only_utf8_will_do(void **state)

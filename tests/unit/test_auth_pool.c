@@ -123,7 +123,7 @@ static void occupy(struct fixture *f, struct job *holder)
 
 static struct fixture *with_one_thread(unsigned max_waiting)
 {
-    struct fixture *f = fixture_new();
+    struct fixture *f = auth_fixture_new();
 
     f->config.threads = 1;
     f->config.max_waiting = max_waiting;
@@ -161,12 +161,12 @@ static void an_attempt_freed_in_the_queue_is_lost_and_leaves_nothing(void **stat
         assert_int_equal(f->records[i].reason, AUTH_LOST);
         assert_non_null(strstr(f->records[i].line, "a session that ends"));
     }
-    fixture_free(f);
+    auth_fixture_free(f);
 }
 
 static void an_attempt_freed_while_its_answer_is_on_the_way_has_one_record(void **state)
 {
-    struct fixture *f = fixture_new();
+    struct fixture *f = auth_fixture_new();
 
     (void)state;
     f->config.inline_steps = true; /* then the answer is always on the way */
@@ -187,7 +187,7 @@ static void an_attempt_freed_while_its_answer_is_on_the_way_has_one_record(void 
     auth_attempt_free(fixture_begin(f));
     assert_int_equal(f->n_records, 3);
     auth_attempt_free(NULL);
-    fixture_free(f);
+    auth_fixture_free(f);
 }
 
 static void the_record_is_there_before_the_answer(void **state)
@@ -224,7 +224,7 @@ static void who_finds_the_pool_full_is_told_busy(void **state)
     test_loop_wait(f->loop);
     assert_int_equal(fixture_end(first), AUTH_OK);
     assert_int_equal(f->n_records, 2);
-    fixture_free(f);
+    auth_fixture_free(f);
 }
 
 /* ---- many at once ---- */

@@ -1,0 +1,12 @@
+/* FETCH: sets, items, sections, modifiers; the answers are whole whatever was asked. */
+#include "tests/fuzz/imap_world.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    bool uid = size && data[0] & 1;
+
+    fuzz_imap_say(uid ? "UID FETCH " : "FETCH ", data + (size > 0), size - (size > 0));
+    return 0;
+}
