@@ -21,22 +21,28 @@ uint32_t checksum_lanes_portable(struct slice words)
 }
 
 #if defined(__x86_64__)
+static inline uint64_t word_at(const uint8_t *p)
+{
+    uint64_t word;
+
+    memcpy(&word, p, 8);
+    return word;
+}
+
 __attribute__((target("sse4.2"))) static uint32_t lanes_by_processor(const uint8_t *p, size_t n)
 {
-    uint64_t a = ~0u, b = ~0u, c = ~0u, word[3] = {0};
+    uint64_t a = ~0u, b = ~0u, c = ~0u;
     size_t i = 0;
 
     for (; i + 3 <= n; i += 3, p += 24) {
-        memcpy(word, p, 24);
-        a = _mm_crc32_u64(a, word[0]);
-        b = _mm_crc32_u64(b, word[1]);
-        c = _mm_crc32_u64(c, word[2]);
+        a = _mm_crc32_u64(a, word_at(p));
+        b = _mm_crc32_u64(b, word_at(p + 8));
+        c = _mm_crc32_u64(c, word_at(p + 16));
     }
-    memcpy(word, p, 8 * (n - i));
     if (n - i > 0)
-        a = _mm_crc32_u64(a, word[0]);
+        a = _mm_crc32_u64(a, word_at(p));
     if (n - i > 1)
-        b = _mm_crc32_u64(b, word[1]);
+        b = _mm_crc32_u64(b, word_at(p + 8));
     return join((uint32_t[3]){~(uint32_t)a, ~(uint32_t)b, ~(uint32_t)c});
 }
 

@@ -387,11 +387,15 @@ static void have_mailbox(struct store_open_mailbox *rq)
     store_submit(rq->mailbox, &rq->create);
 }
 
+/* It is open already, or can never be. */
 static void found_open(struct task *task)
 {
     struct store_open_mailbox *rq = container_of(task, struct store_open_mailbox, open.task);
 
-    have_mailbox(rq);
+    if (rq->mailbox)
+        have_mailbox(rq);
+    else
+        opened(rq, ERR(ERR_INVALID, "no mailbox has this id"));
 }
 
 static void partition_opened(struct engine_open *open)
@@ -415,7 +419,7 @@ void store_mailbox_open(struct store *st, struct store_open_mailbox *rq)
     pthread_mutex_lock(&st->mutex);
     rq->mailbox = find_held(st, rq->mailbox_id);
     pthread_mutex_unlock(&st->mutex);
-    if (rq->mailbox) {
+    if (rq->mailbox || rq->mailbox_id <= ENGINE_SYSTEM_PARTITION) {
         rq->open.task = (struct task){.run = found_open};
         executor_post(rq->home, &rq->open.task);
         return;
@@ -436,8 +440,6 @@ struct err store_mailbox_open_now(struct store *st, uint64_t id, struct mailbox 
     bool finished = false;
     struct store_open_mailbox rq = {.mailbox_id = id, .done = opened_now, .owner = &finished};
 
-    if (id <= ENGINE_SYSTEM_PARTITION)
-        return ERR(ERR_INVALID, "no mailbox has this id");
     waiter_init(&waiter);
     rq.home = &waiter.executor;
     store_mailbox_open(st, &rq);

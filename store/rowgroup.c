@@ -7,38 +7,9 @@ enum { GROUP_SMALL = GROUP_ROWS / 3 };
 
 /* ---- rows ---- */
 
-/*
- * Bytes of a row: uid 0, flags 4, zone 6, internaldate 8, size 16, keyword set 20, savedate 24
- * (Unix seconds); six bytes each: mid 28, modseq 34, cn 40, read_cn 46, blob 52, sent 58.
- */
-#define SIX_BYTES 0xFFFFFFFFFFFFull
-
-static uint64_t get_48(const uint8_t *p)
-{
-    return get_le64(p) & SIX_BYTES;
-}
-
 static void put_48(uint8_t *p, uint64_t n)
 {
     memcpy(p, &n, 6);
-}
-
-void row_decode(const uint8_t *p, struct message_row *out)
-{
-    out->uid = get_le32(p);
-    out->flags = get_le16(p + 4);
-    out->zone = (int16_t)get_le16(p + 6);
-    out->internaldate = get_le64(p + 8);
-    out->size = get_le32(p + 16);
-    out->keyword_set = get_le32(p + 20);
-    out->savedate = filetime_from_unix((int64_t)get_le32(p + 24));
-    out->mid = get_48(p + 28);
-    out->modseq = get_48(p + 34);
-    out->cn = get_48(p + 40);
-    out->read_cn = get_48(p + 46);
-    out->blob = get_48(p + 52);
-    /* The last six bytes are read with the two before them, so as to stay inside the row. */
-    out->sent = (int64_t)get_le64(p + 56) >> 16;
 }
 
 void row_encode(const struct message_row *row, uint8_t *p)
@@ -175,7 +146,7 @@ struct err group_save(struct store_tx *tx, struct group *group)
         return group->stored ? tx_delete(tx, &key) : OK;
     for (uint32_t i = 0; i < group->n; i++) {
         const uint8_t *row = group_row(group, i);
-        uint64_t its = get_48(row + 34);
+        uint64_t its = row_get_48(row + 34);
 
         any |= get_le16(row + 4);
         if (its > modseq)

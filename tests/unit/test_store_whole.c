@@ -208,6 +208,7 @@ static void a_deleted_mailbox_is_gone_with_its_bytes(void **state)
     assert_ok(store_mailbox_delete(bed.store, id));
     assert_ok(store_mailbox_delete(bed.store, id));
     assert_code(store_mailbox_delete(bed.store, 1), ERR_INVALID);
+    assert_code(store_mailbox_open_now(bed.store, 1, &other), ERR_INVALID);
     assert_ok(store_mailbox_open_now(bed.store, bed.mailbox_id, &bed.mb));
     assert_ok(engine_stats(bed.store->engine, &stats));
     assert_int_equal(stats.blobs - stats.dead_blobs, 0);
