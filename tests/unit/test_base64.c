@@ -50,7 +50,9 @@ static void every_other_spelling_is_refused_and_leaves_no_bytes(void **state)
         assert_false(out.failed);
         buf_done(&out);
     }
-    assert_false(base64_decode(slice_of("Zg=\0", 4), &(struct buf){.max = 64}));
+    struct buf out = buf_make(64);
+    assert_false(base64_decode(slice_of("Zg=\0", 4), &out));
+    buf_done(&out);
 }
 
 static void any_bytes_survive_a_round_trip(void **state)
