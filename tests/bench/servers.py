@@ -209,7 +209,17 @@ class Dovecot(Server):
 
 
 GATEPOST = """
-@CONFIG@
+server {{ name = "localhost" }}
+store {{ directory = "{dir}/store" reserve = "0" }}
+auth {{ trusted-networks = {{"127.0.0.0/8"}} max-sessions-per-user = 1000000 audit-file = "{dir}/audit.jsonl" }}
+certificate "localhost" {{ file = "{dir}/cert.pem" key = "{dir}/key.pem" }}
+limits {{ logon-timeout = 60s }}
+log {{ level = warn }}
+listener "imap" {{ protocol = imap address = "127.0.0.1" port = {imap} plaintext = true }}
+listener "imaps" {{ protocol = imap address = "127.0.0.1" port = {imaps} tls = implicit }}
+listener "pop3" {{ protocol = pop3 address = "127.0.0.1" port = {pop3} plaintext = true }}
+listener "pop3s" {{ protocol = pop3 address = "127.0.0.1" port = {pop3s} tls = implicit }}
+listener "lmtp" {{ protocol = lmtp address = "127.0.0.1" port = {lmtp} }}
 """
 
 
