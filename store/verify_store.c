@@ -2,15 +2,16 @@
  * verify_store.c - verification of the whole store: every mailbox, then what they share.
  *
  * Each mailbox is looked at in one snapshot, so what is said of it is true of one moment. The
- * references to blobs are counted over all mailboxes, which are different moments: where a count
- * is off it is made again, and only a blob that is off every time is a fault.
+ * references to blobs are counted over all mailboxes, which are different moments. Blobs whose
+ * count is off are counted again, and are cleared by one time that it is right, or that their
+ * references changed while it was made.
  */
 #include <stdlib.h>
 
 #include "store/message_int.h"
 #include "store/verify_int.h"
 
-enum { COUNTS = 3 };
+enum { RECOUNTS = 4 };
 
 /* ---- a snapshot of each partition ---- */
 
@@ -103,9 +104,8 @@ static void count_blobs(struct verify *v)
     engine_cursor_close(cursor);
 }
 
-/* The blobs whose count is off, out of `suspects` (NULL: of all). */
-static struct err compare(struct verify *v, const struct refs *suspects, struct refs *off,
-                          uint64_t *n_blobs)
+/* The blobs whose count is off. */
+static struct err find_suspects(struct verify *v, struct refs *suspects)
 {
     struct engine_read *rd;
     struct engine_blob_info info;
@@ -114,33 +114,66 @@ static struct err compare(struct verify *v, const struct refs *suspects, struct 
 
     if (failed(e))
         return e;
-    *n_blobs = 0;
     while (!failed(e = engine_blob_next(rd, id, &info))) {
         id = info.id;
-        ++*n_blobs;
-        if (info.references != refs_get(&v->blobs, id) && (!suspects || refs_get(suspects, id)))
-            refs_add(off, id, 1);
+        v->report->blobs++;
+        if (info.references != refs_get(&v->blobs, id))
+            refs_add(suspects, id, 1);
     }
     engine_read_end(rd);
     return e.code == ERR_NOT_FOUND ? OK : e;
 }
 
+/* One more than the references that each suspect has now; nothing of those that are gone. */
+static struct err stat_suspects(struct verify *v, const struct refs *suspects, struct refs *out)
+{
+    struct engine_read *rd;
+    struct engine_blob_info info;
+    struct err e = engine_read_begin(v->store->system, &rd);
+
+    if (failed(e))
+        return e;
+    for (size_t i = 0; i < suspects->room; i++)
+        if (suspects->all[i].n && !failed(engine_blob_stat(rd, suspects->all[i].id, &info)))
+            refs_add(out, info.id, 1 + info.references);
+    engine_read_end(rd);
+    return OK;
+}
+
+/* Count again, and keep those that are off though nothing happened to them. */
+static struct err recount(struct verify *v, struct refs *suspects)
+{
+    struct refs before = {NULL, 0, 0}, after = {NULL, 0, 0}, left = {NULL, 0, 0};
+    struct err e = stat_suspects(v, suspects, &before);
+
+    refs_done(&v->blobs);
+    if (!failed(e))
+        e = for_each_mailbox(v, count_blobs);
+    if (!failed(e))
+        e = stat_suspects(v, suspects, &after);
+    for (size_t i = 0; i < before.room && !failed(e); i++) {
+        struct ref *ref = &before.all[i];
+
+        if (ref->n && ref->n == refs_get(&after, ref->id) &&
+            ref->n - 1 != refs_get(&v->blobs, ref->id))
+            refs_add(&left, ref->id, 1);
+    }
+    refs_done(&before);
+    refs_done(&after);
+    refs_done(suspects);
+    *suspects = left;
+    return e;
+}
+
 static struct err check_blobs(struct verify *v)
 {
-    struct refs suspects = {NULL, 0, 0}, off = {NULL, 0, 0};
-    struct err e = OK;
+    struct refs suspects = {NULL, 0, 0};
+    struct err e = for_each_mailbox(v, count_blobs);
 
-    for (int i = 0; i < COUNTS && !failed(e); i++) {
-        refs_done(&v->blobs);
-        e = for_each_mailbox(v, count_blobs);
-        if (!failed(e))
-            e = compare(v, i ? &suspects : NULL, &off, &v->report->blobs);
-        refs_done(&suspects);
-        suspects = off;
-        off = (struct refs){NULL, 0, 0};
-        if (suspects.n == 0)
-            break;
-    }
+    if (!failed(e))
+        e = find_suspects(v, &suspects);
+    for (int i = 0; i < RECOUNTS && suspects.n > 0 && !failed(e); i++)
+        e = recount(v, &suspects);
     for (size_t i = 0; i < suspects.room && !failed(e); i++)
         if (suspects.all[i].n)
             verify_fault(v, "blob %llu: not as many references as rows",
