@@ -8,6 +8,8 @@
 
 #include "gateway/net/proxy.h"
 
+enum { TLS_RECORD_HEADER = 5, TLS_RECORD_HANDSHAKE = 22, TLS_RECORD_MAX = 16384 };
+
 /* ---- the session's turn ---- */
 
 /* What a turn of the session needs. */
@@ -286,7 +288,6 @@ static void tls_ready(struct net_conn *conn)
 
 void net_conn_start_tls(struct net_conn *conn)
 {
-    conn->tls = tls_stream_new(conn->listener->tls);
     conn->phase = CONN_HANDSHAKE;
     conn->phase_at = conn->worker->clock.mono_ms + conn->listener->settings->handshake_timeout_ms;
 }
@@ -330,6 +331,32 @@ static void tls_input(struct net_conn *conn, struct slice raw)
     }
 }
 
+/* Is the first record there, or something that is none? RFC 8446 5.1: type, version, length. */
+static bool has_record(struct slice in)
+{
+    if (in.len < TLS_RECORD_HEADER)
+        return false;
+    size_t len = (size_t)in.ptr[3] << 8 | in.ptr[4];
+    return in.ptr[0] != TLS_RECORD_HANDSHAKE || len > TLS_RECORD_MAX ||
+           in.len >= TLS_RECORD_HEADER + len;
+}
+
+/*
+ * OpenSSL takes some 40 KB for a handshake. It gets them when the client's first record is
+ * complete, so that connections that say nothing, or not all, cost what they sent.
+ */
+static void hello_input(struct net_conn *conn, struct slice raw)
+{
+    buf_put(&conn->in, raw);
+    if (!has_record(buf_slice(&conn->in)))
+        return;
+    struct buf hello = conn->in;
+    conn->in = buf_make(NET_MAX_INPUT);
+    conn->tls = tls_stream_new(conn->listener->tls);
+    tls_input(conn, buf_slice(&hello));
+    buf_done(&hello);
+}
+
 /* ---- from the socket ---- */
 
 /* The header of a proxy comes before everything else, TLS too. */
@@ -364,6 +391,8 @@ void net_conn_input(struct net_conn *conn, struct slice raw)
         proxy_input(conn, raw);
     else if (conn->tls)
         tls_input(conn, raw);
+    else if (conn->phase == CONN_HANDSHAKE)
+        hello_input(conn, raw);
     else
         net_conn_run(conn, raw);
 }
