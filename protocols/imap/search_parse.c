@@ -241,7 +241,6 @@ static bool parse_modseq(struct parsing *p, struct search_key *key)
     struct slice entry;
 
     p->search->modseq = true;
-    imap_condstore_on(p->s);
     if (!imap_arg_space(p->c))
         return complain(p, "MODSEQ takes a mod-sequence");
     if (imap_arg_peek(p->c, '"')) {
@@ -394,5 +393,9 @@ bool search_parse(struct imap_session *s, struct imap_cmd *c, struct search *sea
     search->root = new_key(&p, SEARCH_AND);
     if (!parse_list(&p, search->root))
         return false;
-    return imap_arg_end(c) || complain(&p, "Something follows the last search key");
+    if (!imap_arg_end(c))
+        return complain(&p, "Something follows the last search key");
+    if (search->modseq)
+        imap_condstore_on(s); /* RFC 7162 3.1: so does a MODSEQ criterion */
+    return true;
 }

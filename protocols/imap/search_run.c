@@ -57,26 +57,24 @@ static bool need_bytes(struct looking *at)
 
 /* ---- criteria ---- */
 
-/* The day that counts for a date criterion, without its zone. False: the message has no such. */
-static bool day_of(const struct message_row *row, enum search_when when, int64_t *day)
+/*
+ * The day that counts for a date criterion, without its zone. Of a message that says no date the
+ * store keeps the day it came, as RFC 5256 2.2 has it.
+ */
+static int64_t day_of(const struct message_row *row, enum search_when when)
 {
     int64_t seconds = when == WHEN_SENT ? row->sent
                       : when == WHEN_SAVED
                           ? filetime_to_unix(row->savedate)
                           : filetime_to_unix(row->internaldate) + (int64_t)row->zone * 60;
 
-    if (when == WHEN_SENT && row->sent == 0)
-        return false;
-    *day = seconds - ((seconds % DAY) + DAY) % DAY;
-    return true;
+    return seconds - ((seconds % DAY) + DAY) % DAY;
 }
 
 static bool meets_date(const struct search_key *key, const struct message_row *row)
 {
-    int64_t day;
+    int64_t day = day_of(row, key->when);
 
-    if (!day_of(row, key->when, &day))
-        return false;
     return key->op == SEARCH_BEFORE ? day < key->day
            : key->op == SEARCH_ON   ? day == key->day
                                     : day >= key->day;
