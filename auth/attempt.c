@@ -167,7 +167,9 @@ static void claim(struct auth_attempt *a, struct claim *c, struct slice given)
     struct err e =
         resolve_name(a->x.settings, a->auth->source, c->given, &a->arena, &c->resolved, &c->stable);
     c->reason = reason_of_name(e);
-    c->canonical = failed(e) ? no_name(a, c->given) : c->resolved.account.identity;
+    c->canonical = no_name(a, c->given); /* in any case: it takes time */
+    if (!failed(e))
+        c->canonical = c->resolved.account.identity;
 }
 
 /*

@@ -91,9 +91,12 @@ struct scram_keys {
 /* The keys of one hash out of an account's credentials; false where there are none. */
 bool scram_keys_find(struct slice credentials, enum scram_hash hash, struct scram_keys *out);
 
-/* Keys that nobody has the secret of; the same ones for the same name, while the server lives. */
-void scram_keys_fake(const struct auth_settings *settings, enum scram_hash hash, struct slice name,
-                     struct scram_keys *out);
+/*
+ * The keys of an account (NULL: there is none). Where it has none, fake ones that nobody has the
+ * secret of, always the same for `name`, and false. The work is the same either way.
+ */
+bool scram_keys_of(const struct auth_settings *settings, const struct auth_account *account,
+                   struct slice name, enum scram_hash hash, struct scram_keys *out);
 
 /* "SCRAM-SHA-256$4096:salt$stored:server", without a line end. */
 void scram_keys_put(const struct scram_keys *keys, enum scram_hash hash, struct buf *out);

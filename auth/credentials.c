@@ -80,8 +80,8 @@ bool scram_keys_match(const struct scram_keys *keys, enum scram_hash hash, struc
     return same;
 }
 
-void scram_keys_fake(const struct auth_settings *settings, enum scram_hash hash, struct slice name,
-                     struct scram_keys *out)
+static void make_fake(const struct auth_settings *settings, enum scram_hash hash, struct slice name,
+                      struct scram_keys *out)
 {
     uint8_t bytes[3][32];
 
@@ -149,6 +149,22 @@ bool scram_keys_find(struct slice credentials, enum scram_hash hash, struct scra
         if (parse_line(slice_cut(&credentials, '\n'), hash, out))
             return true;
     return false;
+}
+
+bool scram_keys_of(const struct auth_settings *settings, const struct auth_account *account,
+                   struct slice name, enum scram_hash hash, struct scram_keys *out)
+{
+    struct buf text = buf_make(1024);
+    struct scram_keys fake, found;
+
+    make_fake(settings, hash, name, &fake);
+    scram_keys_put(&fake, hash, &text);
+    bool parsed = scram_keys_find(account ? account->credentials : buf_slice(&text), hash, &found);
+    bool real = account && parsed;
+    *out = real ? found : fake;
+    mem_wipe(&found, sizeof found);
+    buf_done(&text);
+    return real;
 }
 
 struct err auth_credentials_make(struct slice secret, unsigned iterations, struct buf *out)

@@ -233,10 +233,9 @@ static int find_keys(void *glob, sasl_server_params_t *params, unsigned flags, c
     for (int h = 0; h < SCRAM_HASHES; h++) {
         struct buf text = buf_make(1024);
         struct scram_keys keys;
-        bool known = x->name.reason == AUTH_OK;
 
-        if (!known || !scram_keys_find(exchange_actor(x)->credentials, (enum scram_hash)h, &keys))
-            scram_keys_fake(x->settings, (enum scram_hash)h, x->name.stable, &keys);
+        scram_keys_of(x->settings, x->name.reason == AUTH_OK ? exchange_actor(x) : NULL,
+                      x->name.stable, (enum scram_hash)h, &keys);
         scram_keys_put(&keys, (enum scram_hash)h, &text);
         buf_putc(&text, 0);
         params->utils->prop_set(params->propctx, h == 0 ? property : NULL,

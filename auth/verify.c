@@ -65,24 +65,19 @@ bool verify_secret(const struct auth_settings *settings, struct verify_cache *ca
                    const struct auth_account *account, struct slice name, struct slice secret,
                    bool *legacy)
 {
-    struct scram_keys keys;
-    enum scram_hash hash = SCRAM_SHA_256;
-    bool real = false;
-
     const struct auth_account nobody = {.identity = name};
+    struct scram_keys keys[SCRAM_HASHES];
+    bool real[SCRAM_HASHES];
+
     /* Nobody is never in the cache, but asking takes the same time. */
     if (verify_cache_has(cache, account ? account : &nobody, secret, legacy))
         return true;
-    for (int h = 0; account && !real && h < SCRAM_HASHES; h++) {
-        hash = (enum scram_hash)h;
-        real = scram_keys_find(account->credentials, hash, &keys);
-    }
-    if (!real) {
-        hash = SCRAM_SHA_256;
-        scram_keys_fake(settings, hash, name, &keys);
-    }
-    bool right = try_both(settings, &keys, hash, secret, legacy) && real;
-    mem_wipe(&keys, sizeof keys);
+    for (int h = 0; h < SCRAM_HASHES; h++)
+        real[h] = scram_keys_of(settings, account, name, (enum scram_hash)h, &keys[h]);
+    /* An account that came from elsewhere may have SHA-1 keys only. */
+    enum scram_hash hash = !real[SCRAM_SHA_256] && real[SCRAM_SHA_1] ? SCRAM_SHA_1 : SCRAM_SHA_256;
+    bool right = try_both(settings, &keys[hash], hash, secret, legacy) && real[hash];
+    mem_wipe(keys, sizeof keys);
     if (right)
         verify_cache_add(cache, account, secret, *legacy);
     return right;
