@@ -256,7 +256,10 @@ void auth_record_lost(struct auth *auth, const struct auth_peer *peer, struct sl
 void auth_record_event(struct auth *auth, const struct auth_peer *peer, struct slice identity,
                        enum auth_reason reason);
 
-/* Count a session in; ERR_LIMIT: this user has as many from this address as he may. */
+/*
+ * Count a session in; ERR_LIMIT: this user has as many from this address as he may, and it is not
+ * counted. Whoever was counted in is counted out once, with the same address.
+ */
 struct err auth_session_enter(struct auth *auth, const struct auth_peer *peer,
                               struct slice identity) MUST_USE;
 void auth_session_leave(struct auth *auth, const struct auth_peer *peer, struct slice identity);
