@@ -20,9 +20,12 @@
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
 #include "gateway/log_file.h"
+#include "gateway/serving.h"
+#include "store/system.h"
 
 struct daemon {
     const struct cli *cli;
+    int serving; /* see serving.h */
     struct config *config;
     struct log_file *file;
     struct log *log; /* of the file */
@@ -55,15 +58,20 @@ static bool say_all(const struct daemon *d, const struct buf *why)
     return false;
 }
 
+static bool has_listener(const struct config *config, struct buf *why)
+{
+    if (config->net.n_listeners == 0)
+        buf_printf(why, "%s: there is no listener", config->path);
+    return config->net.n_listeners > 0;
+}
+
 static bool load(struct daemon *d)
 {
     struct buf why = buf_make(64 * 1024);
     struct err e = config_load(d->cli->config, &why, &d->config);
 
-    if (!failed(e) && d->config->net.n_listeners == 0) {
-        buf_printf(&why, "%s: there is no listener", d->cli->config);
+    if (!failed(e) && !has_listener(d->config, &why))
         e = ERR(ERR_INVALID, "no listener");
-    }
     bool good = failed(e) ? say_all(d, &why) : true;
     buf_done(&why);
     return good;
@@ -130,6 +138,8 @@ static bool open_store(struct daemon *d)
     const struct config *c = d->config;
     struct err e = store_open(&c->store, d->log, &d->store);
 
+    if (!failed(e))
+        e = serving_begin(c->store.dir, &d->serving);
     if (failed(e))
         return say(d, c->store.dir, e);
     e = accounts_open(store_engine(d->store), &d->accounts);
@@ -169,9 +179,14 @@ static bool apply(struct daemon *d, struct config *new, struct buf *why)
         buf_puts(why, "the store's directory cannot be changed while the daemon runs\n");
         return false;
     }
-    struct err e = net_server_reload(d->server, &new->net, why);
-    if (!failed(e))
-        e = auth_reconfigure(d->auth, &new->auth);
+    if (!has_listener(new, why))
+        return false;
+    struct err e = auth_reconfigure(d->auth, &new->auth);
+    if (!failed(e)) {
+        e = net_server_reload(d->server, &new->net, why);
+        if (failed(e) && failed(auth_reconfigure(d->auth, &d->config->auth)))
+            buf_puts(why, "; authentication keeps what it has of the new one");
+    }
     if (failed(e) && why->len == 0)
         buf_puts(why, e.why);
     return !failed(e);
@@ -224,12 +239,36 @@ static void run(struct daemon *d, const sigset_t *signals)
     net_server_drain(d->server, d->config->drain_ms);
 }
 
+static struct err change_nothing(struct engine_write *w, struct engine_batch *batch)
+{
+    (void)w, (void)batch;
+    return ERR(ERR_CANCELED, "it was only to wait its turn");
+}
+
+/*
+ * Sessions that were cut off while they waited have answers under way, which close mailboxes. A
+ * batch that changes nothing goes through the writer behind whatever is queued there; then what
+ * has been posted to the workers runs.
+ */
+static void await_answers(struct daemon *d)
+{
+    struct engine *engine = store_engine(d->store);
+    struct engine_batch batch = {.run = change_nothing};
+
+    net_server_settle(d->server);
+    if (failed(system_open(engine, &batch.partition)))
+        return;
+    (void)!failed(system_commit(engine, &batch));
+    engine_partition_close(batch.partition);
+    net_server_settle(d->server);
+}
+
 /* Answers that are still under way go to workers, so these stop last. */
 static void stop(struct daemon *d)
 {
     auth_free(d->auth);
-    if (d->server)
-        net_server_settle(d->server);
+    if (d->server && d->store)
+        await_answers(d);
     audit_sink_free(d->sink);
     accounts_close(d->accounts);
     if (d->store)
@@ -237,6 +276,8 @@ static void stop(struct daemon *d)
     if (d->server)
         net_server_settle(d->server);
     net_server_free(d->server);
+    if (d->serving >= 0)
+        close(d->serving);
     if (d->config)
         mem_wipe(d->config->auth.server_secret, sizeof d->config->auth.server_secret);
     config_free(d->config);
@@ -255,7 +296,7 @@ static void block_signals(sigset_t *signals)
 
 int cli_serve(struct cli *cli)
 {
-    struct daemon d = {.cli = cli};
+    struct daemon d = {.cli = cli, .serving = -1};
     struct rlimit no_core = {0, 0};
     sigset_t signals;
 
