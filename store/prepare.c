@@ -194,8 +194,9 @@ const uint8_t *store_prepared_hash(const struct store_prepared *p)
 struct prepare_pool {
     pthread_mutex_t mutex;
     pthread_cond_t filled;
+    pthread_cond_t idle; /* nothing waits and nothing is being worked at */
     pthread_t thread;
-    bool started, stopping;
+    bool started, stopping, working;
     struct store_prepare_op *first, **end;
 };
 
@@ -205,6 +206,7 @@ struct prepare_pool *prepare_pool_new(void)
 
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->filled, NULL);
+    pthread_cond_init(&pool->idle, NULL);
     pool->end = &pool->first;
     return pool;
 }
@@ -242,9 +244,28 @@ static struct store_prepare_op *next_op(struct prepare_pool *pool)
         pool->first = op->next;
         if (!pool->first)
             pool->end = &pool->first;
+        pool->working = true;
     }
     pthread_mutex_unlock(&pool->mutex);
     return op;
+}
+
+/* The answer to the last one has been posted. */
+static void rest(struct prepare_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    pool->working = false;
+    if (!pool->first)
+        pthread_cond_broadcast(&pool->idle);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void prepare_pool_wait(struct prepare_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    while (pool->first || pool->working)
+        pthread_cond_wait(&pool->idle, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
 }
 
 static void *work(void *arg)
@@ -257,6 +278,7 @@ static void *work(void *arg)
         op->spool = NULL;
         op->err = store_prepare(op->store, spool, &op->prepared);
         answer(op);
+        rest(pool);
     }
     return NULL;
 }
@@ -298,6 +320,7 @@ void prepare_pool_free(struct prepare_pool *pool)
         refuse(op, ERR(ERR_CANCELED, "the store was closed"));
     }
     pthread_cond_destroy(&pool->filled);
+    pthread_cond_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->mutex);
     free(pool);
 }

@@ -15,6 +15,10 @@ struct prepare_pool *store_prepare_pool(struct store *st);
 
 /* The thread that prepares large messages; it starts with the first one. */
 struct prepare_pool *prepare_pool_new(void) MUST_USE;
+/* Until everything that was handed in has been answered: posted to its home. Not once it is freed.
+ */
+void prepare_pool_wait(struct prepare_pool *pool);
+
 /* What still waits is answered with ERR_CANCELED. */
 void prepare_pool_free(struct prepare_pool *pool);
 

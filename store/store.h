@@ -49,6 +49,15 @@ struct store_config {
  */
 struct err store_open(const struct store_config *config, struct log *log,
                       struct store **out) MUST_USE;
+/*
+ * Wait until whatever was asked of the store before has been answered: messages being prepared, and
+ * changes of any mailbox. Answered means posted: the caller then lets the executors run. For
+ * closing down, when those who asked are gone but their answers still hold mailboxes; not on a
+ * worker.
+ */
+void store_quiesce(struct store *st);
+
+/* Every mailbox has been closed, those that late answers hold too: see store_quiesce(). */
 void store_close(struct store *st);
 
 /* A store over an engine that the caller opened (tests: the faulty one). Takes the engine over. */

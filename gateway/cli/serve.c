@@ -21,7 +21,6 @@
 #include "gateway/config.h"
 #include "gateway/log_file.h"
 #include "gateway/serving.h"
-#include "store/system.h"
 
 struct daemon {
     const struct cli *cli;
@@ -239,27 +238,11 @@ static void run(struct daemon *d, const sigset_t *signals)
     net_server_drain(d->server, d->config->drain_ms);
 }
 
-static struct err change_nothing(struct engine_write *w, struct engine_batch *batch)
-{
-    (void)w, (void)batch;
-    return ERR(ERR_CANCELED, "it was only to wait its turn");
-}
-
-/*
- * Sessions that were cut off while they waited have answers under way, which close mailboxes. A
- * batch that changes nothing goes through the writer behind whatever is queued there; then what
- * has been posted to the workers runs.
- */
+/* Sessions that were cut off while they waited have answers under way, which close mailboxes. */
 static void await_answers(struct daemon *d)
 {
-    struct engine *engine = store_engine(d->store);
-    struct engine_batch batch = {.run = change_nothing};
-
     net_server_settle(d->server);
-    if (failed(system_open(engine, &batch.partition)))
-        return;
-    (void)!failed(system_commit(engine, &batch));
-    engine_partition_close(batch.partition);
+    store_quiesce(d->store);
     net_server_settle(d->server);
 }
 

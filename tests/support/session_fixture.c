@@ -109,24 +109,12 @@ struct fixture *fixture_new_with(const struct store_config *given, struct engine
     return fx;
 }
 
-/*
- * Sessions that were freed while they waited have answers on their way. An empty change goes
- * through the writer behind whatever is queued there; then nothing but what is posted is left.
- */
+/* Sessions that were freed while they waited have answers on their way. */
 static void settle(struct fixture *fx)
 {
-    do {
-        struct mailbox *mb = fixture_mailbox(fx, FIXTURE_ALICE);
-        struct store_set_flags rq;
-
-        store_set_flags_init(&rq);
-        rq.fid = fixture_inbox(mb);
-        rq.how = FLAGS_ADD;
-        assert_ok(store_run(mb, &rq.op));
-        uidset_done(&rq.modified);
-        uidset_done(&rq.changed);
-        mailbox_close(mb);
-    } while (test_loop_pump(fx->loop) > 0);
+    do
+        store_quiesce(fx->store);
+    while (test_loop_pump(fx->loop) > 0);
 }
 
 struct fixture *fixture_new(void)
