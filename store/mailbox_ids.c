@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 
-#include "base/waiter.h"
 #include "store/message_int.h"
 #include "store/system.h"
 
@@ -199,27 +198,6 @@ struct err store_mailbox_delete(struct store *st, uint64_t mailbox_id)
     struct err e = note_doomed(st, mailbox_id, true);
 
     return failed(e) ? e : erase_mailbox(st, mailbox_id);
-}
-
-static void opened(struct engine_open *rq)
-{
-    (void)rq;
-}
-
-struct err partition_open_now(struct engine *engine, uint64_t id, struct engine_partition **out)
-{
-    struct waiter waiter;
-    struct engine_open rq = {.partition_id = id, .done = opened};
-
-    waiter_init(&waiter);
-    rq.home = &waiter.executor;
-    engine_open_partition(engine, &rq);
-    waiter_run(&waiter, 1);
-    waiter_done(&waiter);
-    if (rq.end != ENGINE_DONE)
-        return failed(rq.err) ? rq.err : ERR(ERR_UNAVAILABLE, "a mailbox cannot be reached now");
-    *out = rq.partition;
-    return OK;
 }
 
 /* ---- after a crash ---- */

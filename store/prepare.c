@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "store/prepare_int.h"
+#include "store/store_int.h"
 
 enum {
     META_VERSION = 1,
@@ -213,8 +214,7 @@ struct prepare_pool *prepare_pool_new(void)
 
 static void tell_done(struct task *task)
 {
-    struct store_prepare_op *op =
-        (struct store_prepare_op *)((char *)task - offsetof(struct store_prepare_op, task));
+    struct store_prepare_op *op = container_of(task, struct store_prepare_op, task);
 
     op->done(op);
 }

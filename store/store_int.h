@@ -99,10 +99,6 @@ struct err mailbox_create_step(struct store_tx *tx, struct store_op *op) MUST_US
 /* Is less left on the disk than the reserve? Asks the system at most once a second. */
 bool store_low_space(struct store *st);
 
-/* Wait for an asynchronous request on this thread: open a partition. */
-struct err partition_open_now(struct engine *engine, uint64_t id,
-                              struct engine_partition **out) MUST_USE;
-
 /* Work that store_close() has to wait for. */
 void store_background_begin(struct store *st);
 void store_background_end(struct store *st);

@@ -7,10 +7,10 @@ static void opened(struct engine_open *rq)
     (void)rq;
 }
 
-struct err system_open(struct engine *engine, struct engine_partition **out)
+struct err partition_open_now(struct engine *engine, uint64_t id, struct engine_partition **out)
 {
     struct waiter waiter;
-    struct engine_open rq = {.partition_id = ENGINE_SYSTEM_PARTITION, .done = opened};
+    struct engine_open rq = {.partition_id = id, .done = opened};
 
     waiter_init(&waiter);
     rq.home = &waiter.executor;
@@ -18,9 +18,14 @@ struct err system_open(struct engine *engine, struct engine_partition **out)
     waiter_run(&waiter, 1);
     waiter_done(&waiter);
     if (rq.end != ENGINE_DONE)
-        return failed(rq.err) ? rq.err : ERR(ERR_UNAVAILABLE, "system partition did not open");
+        return failed(rq.err) ? rq.err : ERR(ERR_UNAVAILABLE, "a partition cannot be reached now");
     *out = rq.partition;
     return OK;
+}
+
+struct err system_open(struct engine *engine, struct engine_partition **out)
+{
+    return partition_open_now(engine, ENGINE_SYSTEM_PARTITION, out);
 }
 
 static void committed(struct engine_batch *batch)

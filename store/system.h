@@ -16,7 +16,11 @@
 #include "base/err.h"
 #include "store/engine/engine.h"
 
-/* Open the system partition and wait for it. */
+/* Open a partition and wait for it: not on a worker. */
+struct err partition_open_now(struct engine *engine, uint64_t id,
+                              struct engine_partition **out) MUST_USE;
+
+/* The system partition, likewise. */
 struct err system_open(struct engine *engine, struct engine_partition **out) MUST_USE;
 
 /* Submit the batch (partition, run and inputs filled in) and wait for its end. */
