@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "store/message_int.h"
+#include "store/system.h"
 #include "store/verify_int.h"
 
 enum { RECOUNTS = 4 };
