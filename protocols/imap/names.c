@@ -1,5 +1,7 @@
 #include "protocols/imap/imap_int.h"
 
+#include "base/utf.h"
+
 /* Base 64 with "," for "/" (RFC 3501 5.1.3). */
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
@@ -12,25 +14,6 @@ static int sextet(uint8_t c)
     if (ascii_is_digit(c))
         return c - '0' + 52;
     return c == '+' ? 62 : c == ',' ? 63 : -1;
-}
-
-static void put_utf8(struct buf *out, uint32_t ch)
-{
-    if (ch < 0x80) {
-        buf_putc(out, (uint8_t)ch);
-    } else if (ch < 0x800) {
-        buf_putc(out, (uint8_t)(0xC0 | ch >> 6));
-        buf_putc(out, (uint8_t)(0x80 | (ch & 0x3F)));
-    } else if (ch < 0x10000) {
-        buf_putc(out, (uint8_t)(0xE0 | ch >> 12));
-        buf_putc(out, (uint8_t)(0x80 | (ch >> 6 & 0x3F)));
-        buf_putc(out, (uint8_t)(0x80 | (ch & 0x3F)));
-    } else {
-        buf_putc(out, (uint8_t)(0xF0 | ch >> 18));
-        buf_putc(out, (uint8_t)(0x80 | (ch >> 12 & 0x3F)));
-        buf_putc(out, (uint8_t)(0x80 | (ch >> 6 & 0x3F)));
-        buf_putc(out, (uint8_t)(0x80 | (ch & 0x3F)));
-    }
 }
 
 static bool is_printable(uint32_t ch)
@@ -50,7 +33,7 @@ static bool take_unit(struct utf16 *u, uint32_t unit, struct buf *out)
     if (u->high) {
         if (unit < 0xDC00 || unit > 0xDFFF)
             return false;
-        put_utf8(out, 0x10000 + ((u->high - 0xD800) << 10) + (unit - 0xDC00));
+        utf8_put(out, 0x10000 + ((u->high - 0xD800) << 10) + (unit - 0xDC00));
         u->high = 0;
         return true;
     }
@@ -61,7 +44,7 @@ static bool take_unit(struct utf16 *u, uint32_t unit, struct buf *out)
     /* What can stand for itself must, or one name would have two forms. */
     if (unit == 0 || is_printable(unit) || (unit >= 0xDC00 && unit <= 0xDFFF))
         return false;
-    put_utf8(out, unit);
+    utf8_put(out, unit);
     return true;
 }
 
@@ -117,19 +100,6 @@ bool imap_utf7_to_utf8(struct slice name, struct buf *out)
     return !out->failed;
 }
 
-/* One character off the front of what is known to be UTF-8. */
-static uint32_t take_char(struct slice *s)
-{
-    uint8_t c = s->ptr[0];
-    size_t len = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-    uint32_t ch = len == 1 ? c : c & (0x7Fu >> len);
-
-    for (size_t i = 1; i < len; i++)
-        ch = ch << 6 | (s->ptr[i] & 0x3Fu);
-    *s = slice_from(*s, len);
-    return ch;
-}
-
 struct base64_out {
     struct buf *out;
     uint32_t bits;
@@ -154,7 +124,7 @@ static void put_shifted(struct slice *name, struct buf *out)
 
     buf_putc(out, '&');
     while (name->len && !is_printable(name->ptr[0])) {
-        uint32_t ch = take_char(name);
+        uint32_t ch = utf8_take(name);
 
         if (ch < 0x10000) {
             put_unit(&b, ch);

@@ -121,92 +121,7 @@ bool mime_charset_known(struct slice charset)
     return converter != NULL;
 }
 
-/* ---- UTF-8 ---- */
-
-static size_t sequence_length(uint8_t c)
-{
-    return c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-}
-
-/*
- * The bytes of the longest start of a sequence that could have been one (Unicode 3.9, "maximal
- * subpart"): what one U+FFFD stands for.
- */
-static size_t good_bytes(struct slice s, size_t len)
-{
-    uint8_t c = s.ptr[0], low = 0x80, high = 0xBF;
-    size_t n = 1;
-
-    if (c == 0xE0)
-        low = 0xA0;
-    else if (c == 0xED)
-        high = 0x9F;
-    else if (c == 0xF0)
-        low = 0x90;
-    else if (c == 0xF4)
-        high = 0x8F;
-    while (n < len && n < s.len && s.ptr[n] >= low && s.ptr[n] <= high) {
-        low = 0x80;
-        high = 0xBF;
-        n++;
-    }
-    return n;
-}
-
-uint32_t mime_take_utf8(struct slice *s)
-{
-    static const uint8_t first_bits[5] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    size_t len = sequence_length(s->ptr[0]);
-    size_t good = len > 1 ? good_bytes(*s, len) : 1;
-    uint32_t c = 0xFFFD;
-
-    if (good == len) {
-        c = s->ptr[0] & first_bits[len];
-        for (size_t i = 1; i < len; i++)
-            c = c << 6 | (s->ptr[i] & 0x3F);
-    }
-    *s = slice_from(*s, good);
-    return c;
-}
-
-size_t mime_utf8_bytes(uint32_t c, uint8_t *to)
-{
-    static const uint8_t lead[5] = {0, 0, 0xC0, 0xE0, 0xF0};
-    size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-    for (size_t i = len - 1; i > 0; i--, c >>= 6)
-        to[i] = (uint8_t)(0x80 | (c & 0x3F));
-    to[0] = (uint8_t)(lead[len] | c);
-    return len;
-}
-
-void mime_put_utf8(struct buf *out, uint32_t c)
-{
-    uint8_t b[4];
-
-    buf_put(out, slice_of(b, mime_utf8_bytes(c, b)));
-}
-
-static size_t ascii_run(struct slice s)
-{
-    size_t n = 0;
-
-    while (n < s.len && s.ptr[n] < 0x80)
-        n++;
-    return n;
-}
-
-void mime_put_utf8_lossy(struct buf *out, struct slice s)
-{
-    while (s.len) {
-        size_t run = ascii_run(s);
-
-        buf_put(out, slice_head(s, run));
-        s = slice_from(s, run);
-        if (s.len)
-            mime_put_utf8(out, mime_take_utf8(&s));
-    }
-}
+/* ---- windows-1252 ---- */
 
 void mime_put_windows1252(struct buf *out, struct slice s)
 {
@@ -226,7 +141,7 @@ void mime_put_windows1252(struct buf *out, struct slice s)
             if (c < 0x80)
                 *to++ = c;
             else
-                to += mime_utf8_bytes(c < 0xA0 ? high[c - 0x80] : c, to);
+                to += utf8_bytes(c < 0xA0 ? high[c - 0x80] : c, to);
         }
         buf_put(out, slice_of(text, (size_t)(to - text)));
         s = slice_from(s, piece.len);
@@ -244,15 +159,15 @@ static void put_utf16(struct buf *out, const UChar *from, const UChar *end, uint
         uint32_t c = *from;
 
         if (*lead && U16_IS_TRAIL(c)) {
-            to += mime_utf8_bytes((uint32_t)U16_GET_SUPPLEMENTARY(*lead, c), to);
+            to += utf8_bytes((uint32_t)U16_GET_SUPPLEMENTARY(*lead, c), to);
             *lead = 0;
             continue;
         }
         if (*lead)
-            to += mime_utf8_bytes(0xFFFD, to);
+            to += utf8_bytes(0xFFFD, to);
         *lead = U16_IS_LEAD(c) ? (uint16_t)c : 0;
         if (!*lead)
-            to += mime_utf8_bytes(U16_IS_TRAIL(c) ? 0xFFFD : c, to);
+            to += utf8_bytes(U16_IS_TRAIL(c) ? 0xFFFD : c, to);
     }
     buf_put(out, slice_of(text, (size_t)(to - text)));
 }
@@ -275,13 +190,13 @@ static void convert(UConverter *converter, struct slice bytes, struct buf *out)
         put_utf16(out, wide, to, &lead);
     } while (status == U_BUFFER_OVERFLOW_ERROR && !out->failed);
     if (lead)
-        mime_put_utf8(out, 0xFFFD);
+        utf8_put(out, 0xFFFD);
 }
 
 struct err mime_to_utf8(struct slice charset, struct slice bytes, struct buf *out)
 {
     if (is_utf8(charset)) {
-        mime_put_utf8_lossy(out, bytes);
+        utf8_put_lossy(out, bytes);
     } else if (is_western(charset)) {
         mime_put_windows1252(out, bytes);
     } else if (is_undeclared(charset) && charset.len) {

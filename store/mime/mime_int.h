@@ -6,6 +6,7 @@
 #ifndef GATEPOST_STORE_MIME_MIME_INT_H
 #define GATEPOST_STORE_MIME_MIME_INT_H
 
+#include "base/utf.h"
 #include "store/mime/mime.h"
 
 /* ---- lines ---- */
@@ -140,20 +141,10 @@ void mime_put_string(struct slice s, struct buf *out);
 /* The same, or NIL where there is nothing. */
 void mime_put_nstring(struct slice s, struct buf *out);
 
-/* ---- UTF-8 ---- */
-
-/* The code point at the front of *s, or U+FFFD for one malformed sequence; moves *s behind it. */
-uint32_t mime_take_utf8(struct slice *s);
-void mime_put_utf8(struct buf *out, uint32_t c);
-
-/* The up to four bytes of a code point. Returns how many. */
-size_t mime_utf8_bytes(uint32_t c, uint8_t *to);
+/* ---- charsets ---- */
 
 /* windows-1252 (and what it leaves undefined, as ISO 8859-1 controls) to UTF-8. */
 void mime_put_windows1252(struct buf *out, struct slice bytes);
-
-/* `s` with malformed sequences replaced by U+FFFD. */
-void mime_put_utf8_lossy(struct buf *out, struct slice s);
 
 /*
  * Can an ASCII needle be looked for in bytes of this charset as they are? True if every byte below

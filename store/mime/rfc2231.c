@@ -208,7 +208,7 @@ static struct slice decode_joined(struct joined j, struct arena *in)
     struct buf text = buf_make(j.value.len * 6 + 64);
     if (failed(mime_to_utf8(j.charset, j.value, &text))) {
         buf_clear(&text);
-        mime_put_utf8_lossy(&text, j.value);
+        utf8_put_lossy(&text, j.value);
     }
     struct slice value = arena_slice(in, buf_slice(&text));
     buf_done(&text);

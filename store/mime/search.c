@@ -107,7 +107,7 @@ static bool in_text(struct search *s, struct slice bytes, struct slice charset)
     buf_clear(&s->text);
     if (failed(mime_to_utf8(charset.len ? charset : S("us-ascii"), bytes, &s->text))) {
         buf_clear(&s->text);
-        mime_put_utf8_lossy(&s->text, bytes);
+        utf8_put_lossy(&s->text, bytes);
     }
     return mime_search_in_utf8(s->key, buf_slice(&s->text));
 }

@@ -23,17 +23,17 @@ static size_t fold_one(const UNormalizer2 *nfkd, uint32_t c, uint8_t *to)
     size_t len = 0;
 
     if (folds_to_itself(c))
-        return mime_utf8_bytes(c, to);
+        return utf8_bytes(c, to);
     c = (uint32_t)u_totitle((UChar32)c);
     int32_t n = unorm2_getDecomposition(nfkd, (UChar32)c, wide, LONGEST_FOLD, &status);
     if (n < 0 || U_FAILURE(status))
-        return mime_utf8_bytes(c, to);
+        return utf8_bytes(c, to);
     for (int32_t i = 0; i < n; i++) {
         uint32_t part = wide[i];
 
         if (U16_IS_LEAD(part) && i + 1 < n)
             part = (uint32_t)U16_GET_SUPPLEMENTARY(part, wide[++i]);
-        len += mime_utf8_bytes(part, to + len);
+        len += utf8_bytes(part, to + len);
     }
     return len;
 }
@@ -52,7 +52,7 @@ void mime_fold(struct slice utf8, struct buf *out)
             folded[len++] = ascii_upper(utf8.ptr[run++]);
         utf8 = slice_from(utf8, run);
         if (utf8.len && utf8.ptr[0] >= 0x80)
-            len += fold_one(nfkd, mime_take_utf8(&utf8), folded + len);
+            len += fold_one(nfkd, utf8_take(&utf8), folded + len);
         if (len >= sizeof folded - 4 * LONGEST_FOLD) {
             buf_put(out, slice_of(folded, len));
             len = 0;
