@@ -1,32 +1,18 @@
 /* oxcmail_header.c - properties that come of a message's header ([MS-OXCMAIL] 2.2.3.1, 2.2.3.2). */
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/utf.h"
+#include "store/mapi/codepage.h"
 #include "store/mapi/oxcmail_int.h"
 
 enum { TEXT_MAX = 16 * 1024 * 1024 };
 
 /* ---- addresses ---- */
 
+/* With its NUL. */
 static void put_utf16(struct buf *out, struct slice utf8)
 {
-    while (utf8.len) {
-        uint32_t c = utf8.ptr[0];
-        size_t len = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-
-        c &= len == 1 ? 0x7F : 0xFFu >> (len + 1);
-        for (size_t i = 1; i < len && i < utf8.len; i++)
-            c = c << 6 | (utf8.ptr[i] & 0x3F);
-        if (c >= 0x10000) {
-            uint32_t high = 0xD800 + ((c - 0x10000) >> 10);
-
-            buf_putc(out, (uint8_t)high);
-            buf_putc(out, (uint8_t)(high >> 8));
-            c = 0xDC00 + ((c - 0x10000) & 0x3FF);
-        }
-        buf_putc(out, (uint8_t)c);
-        buf_putc(out, (uint8_t)(c >> 8));
-        utf8 = slice_from(utf8, len);
-    }
+    utf16le_from_utf8(utf8, out);
     buf_put(out, slice_of("\0", 2));
 }
 
@@ -316,31 +302,6 @@ static struct slice header_text(const struct oxcmail *m)
     return keep(m->in, &out);
 }
 
-static const struct {
-    const char *name;
-    int codepage;
-} codepages[] = {
-    {"utf-8", 65001},       {"us-ascii", 20127},    {"iso-8859-1", 28591},
-    {"iso-8859-2", 28592},  {"iso-8859-3", 28593},  {"iso-8859-4", 28594},
-    {"iso-8859-5", 28595},  {"iso-8859-6", 28596},  {"iso-8859-7", 28597},
-    {"iso-8859-8", 28598},  {"iso-8859-9", 28599},  {"iso-8859-13", 28603},
-    {"iso-8859-15", 28605}, {"windows-1250", 1250}, {"windows-1251", 1251},
-    {"windows-1252", 1252}, {"windows-1253", 1253}, {"windows-1254", 1254},
-    {"windows-1255", 1255}, {"windows-1256", 1256}, {"windows-1257", 1257},
-    {"windows-1258", 1258}, {"koi8-r", 20866},      {"koi8-u", 21866},
-    {"iso-2022-jp", 50220}, {"shift_jis", 932},     {"euc-jp", 51932},
-    {"gb2312", 936},        {"gbk", 936},           {"gb18030", 54936},
-    {"big5", 950},          {"euc-kr", 51949},      {"ks_c_5601-1987", 949},
-};
-
-static int codepage_of(struct slice charset)
-{
-    for (size_t i = 0; i < sizeof codepages / sizeof *codepages; i++)
-        if (slice_ieq(charset, slice_str(codepages[i].name)))
-            return codepages[i].codepage;
-    return charset.len ? 65001 : 20127;
-}
-
 static void add_body_facts(const struct oxcmail *m, struct prop_list *out)
 {
     uint32_t part = m->html != OXCMAIL_NO_PART ? m->html : m->plain;
@@ -350,7 +311,7 @@ static void add_body_facts(const struct oxcmail *m, struct prop_list *out)
     const struct mime_type *type = oxcmail_type(m, part);
     struct slice charset = mime_param(type->params, type->n_params, S("charset"));
     prop_add_number(out, PR_NATIVE_BODY, m->html != OXCMAIL_NO_PART ? 3 : 1);
-    prop_add_number(out, PR_INTERNET_CODEPAGE, codepage_of(charset));
+    prop_add_number(out, PR_INTERNET_CODEPAGE, codepage_of_charset(charset));
 }
 
 void oxcmail_properties(const struct oxcmail *m, struct prop_list *out)

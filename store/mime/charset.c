@@ -214,3 +214,45 @@ struct err mime_to_utf8(struct slice charset, struct slice bytes, struct buf *ou
     }
     return out->failed ? ERR(ERR_TOO_BIG, "text is too big in UTF-8") : OK;
 }
+
+static void convert_back(UConverter *converter, struct slice text, struct buf *out)
+{
+    static const UChar substitute[] = {'?'};
+    UChar wide[PIECE];
+    char narrow[2 * PIECE];
+    UErrorCode status = U_ZERO_ERROR;
+
+    ucnv_setSubstString(converter, substitute, 1, &status);
+    while (text.len && !out->failed) {
+        const UChar *from = wide;
+        int32_t n = 0;
+
+        while (text.len && n + 2 <= PIECE) {
+            UChar32 c = (UChar32)utf8_take(&text);
+            U16_APPEND_UNSAFE(wide, n, c);
+        }
+        do {
+            char *to = narrow;
+
+            status = U_ZERO_ERROR;
+            ucnv_fromUnicode(converter, &to, narrow + sizeof narrow, &from, wide + n, NULL,
+                             text.len == 0, &status);
+            buf_put(out, slice_of(narrow, (size_t)(to - narrow)));
+        } while (status == U_BUFFER_OVERFLOW_ERROR && !out->failed);
+    }
+}
+
+struct err mime_from_utf8(struct slice charset, struct slice text, struct buf *out)
+{
+    if (is_utf8(charset)) {
+        utf8_put_lossy(out, text);
+    } else {
+        UConverter *converter = open_converter(charset);
+
+        if (!converter)
+            return ERR(ERR_UNSUPPORTED, "unknown charset");
+        convert_back(converter, text, out);
+        ucnv_close(converter);
+    }
+    return out->failed ? ERR(ERR_TOO_BIG, "text is too big in this charset") : OK;
+}

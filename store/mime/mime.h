@@ -221,6 +221,12 @@ struct err mime_to_utf8(struct slice charset, struct slice bytes, struct buf *ou
 bool mime_charset_known(struct slice charset);
 
 /*
+ * UTF-8 to bytes of `charset`. What it has no character for becomes "?".
+ * ERR_UNSUPPORTED: no such charset. ERR_TOO_BIG: `out` is full.
+ */
+struct err mime_from_utf8(struct slice charset, struct slice text, struct buf *out) MUST_USE;
+
+/*
  * A needle prepared for searching: case folded and normalised as IMAP's i;unicode-casemap
  * (RFC 5051) does. Any number of threads may search for it. Free with mime_search_key_free().
  */
