@@ -253,6 +253,7 @@ void mailbox_close(struct mailbox *mb)
     engine_partition_close(mb->partition);
     view_cache_free(mb->views);
     keyword_cache_free(mb->keywords);
+    recent_claims_free(mb->claims);
     pthread_mutex_destroy(&mb->mutex);
     free(mb);
 }
@@ -533,27 +534,6 @@ struct err store_mailbox_info(struct store_read *rd, struct mailbox_info *out)
 }
 
 /* ---- small requests ---- */
-
-static struct err claim_step(struct store_tx *tx, struct store_op *op)
-{
-    struct store_claim_recent *rq = container_of(op, struct store_claim_recent, op);
-    struct folder_rec folder;
-    struct err e = folder_load_open(tx, rq->fid, &folder);
-
-    if (failed(e))
-        return e;
-    rq->from = folder.recent_from;
-    rq->to = folder.uidnext;
-    if (rq->from == rq->to)
-        return OK;
-    folder.recent_from = folder.uidnext;
-    return folder_save(tx, &folder);
-}
-
-void store_claim_recent_init(struct store_claim_recent *rq)
-{
-    *rq = (struct store_claim_recent){.op = {.step = claim_step}};
-}
 
 static struct err quota_step(struct store_tx *tx, struct store_op *op)
 {

@@ -562,11 +562,24 @@ struct store_copy {
 };
 void store_copy_init(struct store_copy *rq);
 
-/* Claim what is \Recent (RFC 3501 2.3.2): the next to select sees later ones only. */
+/*
+ * \Recent (RFC 3501 2.3.2). UIDs from here on are to the next session that selects the folder:
+ * folder->recent_from, or beyond it where a claim is not in that snapshot yet.
+ */
+uint32_t store_recent_from(struct mailbox *mb, const struct store_folder *folder);
+
+/*
+ * Claim them: UIDs *from <= uid < folder->uidnext are the caller's and at once nobody else's.
+ * False: there are none. The caller has it written, by a store_claim_recent.
+ */
+bool store_recent_take(struct mailbox *mb, const struct store_folder *folder, uint32_t *from);
+
+/* Write a claim. */
 struct store_claim_recent {
     struct store_op op;
     uint64_t fid;
-    uint32_t from, to; /* out: UIDs from <= uid < to are this session's */
+    uint32_t to;   /* of all UIDs below; out: no more than there are. At first all. */
+    uint32_t from; /* out: those below were claimed before */
 };
 void store_claim_recent_init(struct store_claim_recent *rq);
 

@@ -54,7 +54,8 @@ struct mailbox {
     pthread_mutex_t mutex; /* of what follows */
     struct view_cache *views;
     struct keyword_cache *keywords;
-    bool sweeping; /* a sweep of this process is under way */
+    struct recent_claim *claims; /* recent.c */
+    bool sweeping;               /* a sweep of this process is under way */
 };
 
 struct store_read {
@@ -66,6 +67,8 @@ struct store_read {
 
 /* The record of the mailbox, read once per snapshot. */
 struct err read_mailbox_rec(struct store_read *rd, const struct mailbox_rec **out) MUST_USE;
+
+void recent_claims_free(struct recent_claim *claim);
 
 /* ---- transactions ---- */
 

@@ -312,11 +312,27 @@ static bool decode_name(struct imap_session *s, struct imap_cmd *c, struct slice
     return ok || refuse_name(c, "A mailbox name is not modified UTF-7");
 }
 
+/* A first level INBOX is that in any case (RFC 9051 5.1): one name in all answers. */
+static struct slice with_inbox(struct imap_cmd *c, struct slice path)
+{
+    static const struct slice inbox = {(const uint8_t *)"INBOX", 5};
+
+    if (!slice_istarts(path, inbox) || (path.len > inbox.len && path.ptr[inbox.len] != '/'))
+        return path;
+    uint8_t *copy = arena_alloc(&c->arena, path.len);
+    memcpy(copy, path.ptr, path.len);
+    memcpy(copy, inbox.ptr, inbox.len);
+    return slice_of(copy, path.len);
+}
+
 bool imap_arg_mailbox(struct imap_session *s, struct imap_cmd *c, struct slice *path)
 {
     struct slice name;
 
-    return imap_arg_astring(c, &name) && decode_name(s, c, name, path);
+    if (!imap_arg_astring(c, &name) || !decode_name(s, c, name, path))
+        return false;
+    *path = with_inbox(c, *path);
+    return true;
 }
 
 bool imap_arg_list_mailbox(struct imap_session *s, struct imap_cmd *c, struct slice *pattern)

@@ -25,8 +25,8 @@ struct err imap_put_changed(struct imap_session *s, const struct uidset *uids, u
 struct err imap_flag_lines(struct imap_session *s, struct store_read *rd, struct buf *out) MUST_USE;
 
 /* How many messages of the folder the next session would find \Recent. */
-struct err imap_count_recent(struct store_read *rd, const struct store_folder *folder,
-                             uint32_t *out) MUST_USE;
+struct err imap_count_recent(struct imap_session *s, struct store_read *rd,
+                             const struct store_folder *folder, uint32_t *out) MUST_USE;
 
 /*
  * What became \Recent since this session last looked: to it, and where it may write to nobody

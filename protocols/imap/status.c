@@ -99,7 +99,7 @@ struct err imap_put_status(struct imap_session *s, struct store_read *rd, struct
     if (items & ITEM_MAILBOXID)
         e = store_mailbox_info(rd, &v.info);
     if (!failed(e) && items & ITEM_RECENT)
-        e = imap_count_recent(rd, folder, &v.recent);
+        e = imap_count_recent(s, rd, folder, &v.recent);
     if (failed(e))
         return e;
     if (items & ITEM_HIGHESTMODSEQ)

@@ -80,13 +80,14 @@ static void claimed(struct store_op *op)
     free(claim);
 }
 
-/* Nobody waits for it: where it fails, the messages stay \Recent for the next (RFC 3501 2.3.2). */
-static void claim(struct imap_session *s)
+/* Nobody waits for it: where it fails, the messages are \Recent again another day. */
+static void claim(struct imap_session *s, uint32_t to)
 {
     struct claim *claim = mem_new(sizeof *claim);
 
     store_claim_recent_init(&claim->rq);
     claim->rq.fid = s->selected->fid;
+    claim->rq.to = to;
     claim->rq.op.home = s->env->home;
     claim->rq.op.done = claimed;
     claim->rq.op.owner = claim;
@@ -97,27 +98,31 @@ static void claim(struct imap_session *s)
 void imap_claim_recent(struct imap_session *s, const struct store_folder *folder)
 {
     struct imap_selected *sel = s->selected;
+    uint32_t from;
 
-    if (s->rev2 || folder->recent_from >= folder->uidnext)
+    if (s->rev2)
         return;
-    uint64_t had = uidset_count(&sel->recent);
-    uidset_add(&sel->recent, folder->recent_from, folder->uidnext - 1);
-    if (!sel->read_only && uidset_count(&sel->recent) != had)
-        claim(s);
+    if (sel->read_only)
+        from = store_recent_from(s->mailbox, folder);
+    else if (store_recent_take(s->mailbox, folder, &from))
+        claim(s, folder->uidnext);
+    if (from < folder->uidnext)
+        uidset_add(&sel->recent, from, folder->uidnext - 1);
 }
 
-struct err imap_count_recent(struct store_read *rd, const struct store_folder *folder,
-                             uint32_t *out)
+struct err imap_count_recent(struct imap_session *s, struct store_read *rd,
+                             const struct store_folder *folder, uint32_t *out)
 {
+    uint32_t from = store_recent_from(s->mailbox, folder);
     struct store_view *view;
 
     *out = 0;
-    if (folder->exists == 0 || folder->recent_from >= folder->uidnext)
+    if (folder->exists == 0 || from >= folder->uidnext)
         return OK;
     struct err e = store_view_open(rd, folder->fid, &view);
     if (failed(e))
         return e;
-    *out = store_view_count(view) - store_view_rank(view, folder->recent_from);
+    *out = store_view_count(view) - store_view_rank(view, from);
     store_view_close(view);
     return OK;
 }
