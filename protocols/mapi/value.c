@@ -311,6 +311,9 @@ static struct prop read_column(struct wire *w, const struct value_form *form, ui
 {
     uint16_t type = prop_type(column) == PROP_UNSPECIFIED ? wire_u16(w) : prop_type(column);
     uint8_t flag = flagged ? wire_u8(w) : FLAG_VALUE;
+
+    /* One that takes no bytes would let a row be as long as its columns say, for nothing. */
+    w->failed |= type == PROP_NULL;
     struct prop p = {.tag = PROP_TAG(prop_id(column), type)};
 
     if (flag == FLAG_VALUE)
@@ -328,8 +331,9 @@ bool row_read(struct wire *w, const struct value_form *form, const uint32_t *col
               struct prop **values)
 {
     uint8_t flag = wire_u8(w);
-    struct prop *row = arena_array(w->in, n, sizeof *row);
 
+    n = wire_count(w, n, 1);
+    struct prop *row = arena_array(w->in, n, sizeof *row);
     if (flag != ROW_STANDARD && flag != ROW_FLAGGED)
         w->failed = true;
     for (size_t i = 0; i < n && !w->failed; i++)
