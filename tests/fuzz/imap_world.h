@@ -15,8 +15,8 @@ static inline void fuzz_imap_begin(void)
 {
     static const char *const mails[] = {
         "From: a@b.example\r\nSubject: one\r\n\r\nbody\r\n",
-        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n"
-        "Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\ny\r\n--b--\r\n",
+        ("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n"
+         "Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\ny\r\n--b--\r\n"),
         "Content-Transfer-Encoding: base64\r\n\r\nAAEC\r\n",
         "",
         "no header at all",
