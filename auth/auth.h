@@ -175,6 +175,9 @@ struct auth_config {
 
 struct auth;
 
+/* Would auth_new() take it? ERR_INVALID: `why` says which value it would not. */
+struct err auth_check(const struct auth_config *config) MUST_USE;
+
 /* One per process (libsasl2's state is global). Call before other threads run. */
 struct err auth_new(const struct auth_config *config, struct auth_source *source,
                     struct auth_sink *sink, struct log *log, struct auth **out) MUST_USE;

@@ -92,3 +92,13 @@ void settings_unref(struct auth_settings *settings)
     mem_wipe(settings, sizeof *settings);
     free(settings);
 }
+
+struct err auth_check(const struct auth_config *config)
+{
+    struct auth_settings *s;
+    struct err e = settings_new(config, &s);
+
+    if (!failed(e))
+        settings_unref(s);
+    return e;
+}

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
+#include "gateway/identity.h"
 #include "gateway/serving.h"
 
 struct check {
@@ -72,26 +75,114 @@ static void check_certificates(struct check *check, const struct config *config)
     }
 }
 
-/* The user that the daemon will be must be able to write where it keeps things. */
+/* ---- as the user that the daemon will be ---- */
+
+static bool is_user(const char *name)
+{
+    const struct passwd *user = getpwnam(name);
+
+    return user && user->pw_uid == geteuid();
+}
+
+static bool become_user(struct check *check, const struct config *config)
+{
+    struct buf why = buf_make(8192);
+    struct err e = identity_become(config->user, &why);
+
+    if (failed(e)) {
+        buf_putc(&why, 0);
+        finding(check, (const char *)why.data);
+    } else if (config->user && geteuid() != 0 && !is_user(config->user)) {
+        found(check, config->user, "only root can become another user");
+    }
+    buf_done(&why);
+    return !failed(e);
+}
+
+/* The directory that a path is in; for the caller to free. */
+static char *parent_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return mem_str(".");
+    return slash == path ? mem_str("/") : mem_slice_str(slice_of(path, (size_t)(slash - path)));
+}
+
+/* May we make or write this file? */
+static void check_file(struct check *check, const char *path)
+{
+    struct stat st;
+    char *dir = parent_of(path);
+
+    if (stat(path, &st) != 0) {
+        if (errno != ENOENT || access(dir, W_OK | X_OK) != 0)
+            found(check, path, strerror(errno));
+    } else if (S_ISDIR(st.st_mode)) {
+        found(check, path, "is a directory: expected a file");
+    } else if (access(path, W_OK) != 0) {
+        found(check, path, strerror(errno));
+    }
+    free(dir);
+}
+
+/* At SIGHUP the daemon reads the keys anew, and is root no more. */
+static void check_keys(struct check *check, const struct config *config)
+{
+    for (size_t i = 0; config->user && i < config->net.n_listeners; i++) {
+        const struct net_tls_config *tls = config->net.listeners[i].tls;
+
+        for (size_t j = 0; tls && j < tls->n_certs; j++)
+            if (tls->certs[j].key && access(tls->certs[j].key, R_OK) != 0 && errno == EACCES)
+                found(check, tls->certs[j].key,
+                      "the daemon's user may not read it: it could not be reloaded");
+    }
+}
+
+/* New mail is refused where less than the reserve is free. */
+static void check_reserve(struct check *check, const struct config *config, const char *dir)
+{
+    struct statvfs fs;
+
+    if (statvfs(dir, &fs) != 0)
+        return;
+    uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (room <= config->store.reserve_bytes) {
+        check->findings++;
+        cli_fail(check->cli, "%s: %llu MiB are free and the reserve is %llu MiB: no mail is taken",
+                 config->store.dir, (unsigned long long)room >> 20,
+                 (unsigned long long)config->store.reserve_bytes >> 20);
+    }
+}
+
+static void check_directory(struct check *check, const char *dir, const struct stat *st)
+{
+    if (access(dir, R_OK | W_OK | X_OK) != 0)
+        found(check, dir, strerror(errno));
+    if (st->st_mode & 077)
+        found(check, dir, "others than its owner can read it: chmod 700");
+}
+
 static void check_store(struct check *check, const struct config *config)
 {
     struct store_config probe = config->store;
     struct store *store;
     struct stat st;
 
-    if (stat(probe.dir, &st) != 0) {
-        if (errno != ENOENT)
-            found(check, probe.dir, strerror(errno));
-        return; /* the daemon makes it */
+    if (stat(probe.dir, &st) != 0) { /* the daemon makes it, where it may */
+        char *parent = parent_of(probe.dir);
+
+        check_file(check, probe.dir);
+        check_reserve(check, config, parent);
+        free(parent);
+        return;
     }
     if (!S_ISDIR(st.st_mode)) {
         found(check, probe.dir, "is no directory");
         return;
     }
-    if (access(probe.dir, R_OK | W_OK | X_OK) != 0)
-        found(check, probe.dir, strerror(errno));
-    if (st.st_mode & 077)
-        found(check, probe.dir, "others than its owner can read it: chmod 700");
+    check_directory(check, probe.dir, &st);
+    check_reserve(check, config, probe.dir);
     probe.create = false;
     struct err e = store_open(&probe, NULL, &store);
     if (!failed(e))
@@ -100,21 +191,17 @@ static void check_store(struct check *check, const struct config *config)
         found(check, probe.dir, e.why);
 }
 
-static void check_user(struct check *check, const struct config *config)
+static void check_files(struct check *check, const struct config *config)
 {
-    if (config->user && !getpwnam(config->user))
-        found(check, config->user, "there is no such user");
-    if (config->user && geteuid() != 0)
-        found(check, config->user, "only root can become another user");
+    check_keys(check, config);
+    check_store(check, config);
+    if (*config->audit_file)
+        check_file(check, config->audit_file);
+    if (config->log.file)
+        check_file(check, config->log.file);
 }
 
-static void check_audit_file(struct check *check, const struct config *config)
-{
-    const char *path = config->audit_file;
-
-    if (*path && access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0)
-        found(check, path, strerror(errno));
-}
+/* ---- all of it ---- */
 
 static void check_policy(struct check *check, const struct config *config)
 {
@@ -129,6 +216,12 @@ static void check_policy(struct check *check, const struct config *config)
                   "has no TLS and allows no plaintext: nobody can log on there "
                   "but by SCRAM");
     }
+    uint64_t files = net_raise_file_limit();
+    if (config->net.max_connections >= files) {
+        check->findings++;
+        cli_fail(check->cli, "limits: %u connections, but the system allows %llu open files",
+                 config->net.max_connections, (unsigned long long)files);
+    }
 }
 
 int cli_check(struct cli *cli)
@@ -138,14 +231,13 @@ int cli_check(struct cli *cli)
 
     if (config) {
         check_policy(&check, config);
-        check_user(&check, config);
         check_certificates(&check, config);
-        check_store(&check, config);
-        check_audit_file(&check, config);
         /* The addresses of a daemon that runs are its own; it tells at a reload what it cannot
          * bind. */
         if (!serving_is(config->store.dir))
             net_probe(&config->net, finding, &check);
+        if (become_user(&check, config))
+            check_files(&check, config);
         config_free(config);
     }
     if (check.findings == 0)

@@ -5,12 +5,8 @@
  * are to be, store, authentication, workers. SIGHUP takes a new configuration over, SIGTERM and
  * SIGINT let sessions finish.
  */
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -19,6 +15,7 @@
 #include "gateway/audit_sink.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
+#include "gateway/identity.h"
 #include "gateway/log_file.h"
 #include "gateway/serving.h"
 
@@ -99,37 +96,19 @@ static bool bind_all(struct daemon *d)
     return good;
 }
 
-/* A directory that is not there is made for whom we are to be. */
-static bool own_directory(const struct daemon *d, const char *path, const struct passwd *user)
-{
-    if (mkdir(path, 0700) == 0)
-        return chown(path, user->pw_uid, user->pw_gid) == 0;
-    if (errno == EEXIST)
-        return true;
-    cli_fail(d->cli, "%s: %s", path, strerror(errno));
-    return false;
-}
-
-/* What root opened already stays open; what comes later is the user's. */
 static bool become_user(const struct daemon *d)
 {
-    const char *name = d->config->user;
+    const struct config *c = d->config;
+    struct buf why = buf_make(8192);
+    struct err e = identity_own_directory(c->store.dir, c->user, &why);
 
-    if (!name || geteuid() != 0)
-        return true;
-    const struct passwd *user = getpwnam(name);
-    if (!user) {
-        cli_fail(d->cli, "there is no user '%s', whom the configuration names", name);
-        return false;
-    }
-    if (!own_directory(d, d->config->store.dir, user))
-        return false;
-    if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
-        setuid(user->pw_uid) != 0) {
-        cli_fail(d->cli, "cannot become user '%s': %s", name, strerror(errno));
-        return false;
-    }
-    return true;
+    if (c->log.file)
+        identity_own_file(c->log.file, c->user);
+    if (!failed(e))
+        e = identity_become(c->user, &why);
+    bool good = failed(e) ? say_all(d, &why) : true;
+    buf_done(&why);
+    return good;
 }
 
 static bool open_store(struct daemon *d)

@@ -1,26 +1,20 @@
 /* world.c - what most commands need: configuration, store, accounts, and one account by name. */
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
-#include <unistd.h>
-
 #include "auth/auth.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
+#include "gateway/identity.h"
 #include "store/account.h"
 
 /* Files that root would make in the store could not be read by the daemon. */
 static bool become_store_user(const struct cli *cli, const char *user)
 {
-    if (!user || geteuid() != 0)
-        return true;
-    struct passwd *entry = getpwnam(user);
-    if (!entry)
-        return cli_fail(cli, "there is no user '%s', whom the configuration names", user), false;
-    if (entry->pw_uid != 0 && (initgroups(user, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
-                               setuid(entry->pw_uid) != 0))
-        return cli_fail(cli, "cannot become user '%s': %s", user, strerror(errno)), false;
-    return true;
+    struct buf why = buf_make(8192);
+    struct err e = identity_become(user, &why);
+
+    if (failed(e))
+        cli_fail(cli, "%.*s", SLICE_ARG(buf_slice(&why)));
+    buf_done(&why);
+    return !failed(e);
 }
 
 static bool load_config(const struct cli *cli, struct config **out)

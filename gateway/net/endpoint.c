@@ -101,25 +101,31 @@ static struct err bind_tcp(const struct net_listener_config *config, uint16_t po
  * SO_REUSEPORT would share a port with another daemon of the same user, half of whose mail we
  * would then take: a plain bind comes first, which fails where anybody listens.
  */
-static struct err probe_tcp(const struct net_listener_config *config, struct buf *why)
+static struct err probe_tcp(const struct net_listener_config *config, struct buf *why, int *out)
 {
     int fd;
     struct err e = bind_tcp(config, config->port, false, why, &fd);
 
     if (failed(e))
         return e;
-    if (listen(fd, 1) != 0)
+    if (listen(fd, 1) != 0) {
         e = cannot(why, config, "listen on", errno);
-    close(fd);
-    return e;
+        close(fd);
+        return e;
+    }
+    *out = fd;
+    return OK;
 }
 
 static struct err open_tcp(const struct net_listener_config *config, struct net_endpoint *endpoint,
                            unsigned workers, struct buf *why)
 {
     uint16_t port = config->port;
-    struct err e = probe_tcp(config, why);
+    int probed;
+    struct err e = probe_tcp(config, why, &probed);
 
+    if (!failed(e))
+        close(probed);
     for (unsigned i = 0; i < workers && !failed(e); i++) {
         struct sockaddr_storage got;
         socklen_t len = sizeof got;
@@ -249,20 +255,54 @@ static struct err probe_unix(const struct net_listener_config *config, struct bu
     return e;
 }
 
+/* Does one of the listeners before this one have the very same address? */
+static bool is_taken(const struct net_config *config, size_t which, struct buf *why)
+{
+    char *name = net_endpoint_name(&config->listeners[which]);
+    bool taken = false;
+
+    for (size_t i = 0; i < which && !taken; i++) {
+        char *other = net_endpoint_name(&config->listeners[i]);
+
+        taken = strcmp(name, other) == 0;
+        free(other);
+    }
+    if (taken)
+        buf_printf(why, "listener \"%s\": %s is another listener's address already",
+                   config->listeners[which].name, name);
+    free(name);
+    return taken;
+}
+
+/* *fd stays bound, so that listeners that exclude each other ("*" and an address) are found. */
+static struct err probe(const struct net_config *config, size_t which, struct buf *why, int *fd)
+{
+    const struct net_listener_config *listener = &config->listeners[which];
+
+    if (is_taken(config, which, why))
+        return ERR(ERR_EXISTS, "two listeners on one address");
+    return listener->path ? probe_unix(listener, why) : probe_tcp(listener, why, fd);
+}
+
 void net_probe(const struct net_config *config, void (*finding)(void *ctx, const char *text),
                void *ctx)
 {
-    for (size_t i = 0; i < config->n_listeners; i++) {
-        const struct net_listener_config *listener = &config->listeners[i];
-        struct buf why = buf_make(8192);
-        struct err e = listener->path ? probe_unix(listener, &why) : probe_tcp(listener, &why);
+    int *fds = mem_array(config->n_listeners, sizeof *fds);
 
-        if (failed(e)) {
+    for (size_t i = 0; i < config->n_listeners; i++) {
+        struct buf why = buf_make(8192);
+
+        fds[i] = -1;
+        if (failed(probe(config, i, &why, &fds[i]))) {
             buf_putc(&why, 0);
             finding(ctx, (const char *)buf_slice(&why).ptr);
         }
         buf_done(&why);
     }
+    for (size_t i = 0; i < config->n_listeners; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    free(fds);
 }
 
 uint64_t net_raise_file_limit(void)

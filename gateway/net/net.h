@@ -108,7 +108,7 @@ struct net_stats {
 void net_server_stats(struct net_server *server, struct net_stats *out);
 
 /*
- * Would binding these fail? Binds and closes each; `finding` is told what would. For
+ * Would binding these fail? Binds all, then closes them; `finding` is told what would. For
  * `gatepost check`, also while the daemon runs: then its own ports are busy, and are told so.
  */
 void net_probe(const struct net_config *config, void (*finding)(void *ctx, const char *text),

@@ -6,7 +6,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def keys_of_the_program():
-    text = (ROOT / "gateway" / "config.c").read_text()
+    text = (ROOT / "gateway" / "config_read.c").read_text()
     found = set()
     for section, body in re.findall(r"cfg_opt_t (\w+)_options\[\] = \{(.*?)\n\};", text, re.S):
         if section != "all":
