@@ -99,7 +99,8 @@ struct net_worker {
     unsigned index;
     uv_thread_t thread;
     uv_loop_t loop;
-    uv_async_t async;
+    uv_poll_t wake; /* for wake_fd, which whoever posts writes to */
+    int wake_fd;
     uv_idle_t idle;   /* runs while connections are ready */
     uv_timer_t timer; /* of the heap */
     uint64_t timer_at;

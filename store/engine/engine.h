@@ -150,9 +150,11 @@ struct engine_batch {
     void (*done)(struct engine_batch *batch);
     /* the answer */
     enum engine_end end;
-    struct err err;   /* OK with ENGINE_DONE */
-    uint64_t version; /* with ENGINE_DONE: the partition's version after it */
-    bool repeated;    /* it had been done before: `run` was not called (or not for this) */
+    struct err err; /* OK with ENGINE_DONE */
+    /* With ENGINE_DONE: the partition's version after it. One without an id that made no change
+     * makes no commit either, and leaves the version as it was. */
+    uint64_t version;
+    bool repeated; /* it had been done before: `run` was not called (or not for this) */
     /* What `run` leaves here is remembered with the id: all that a repetition gets to know. */
     uint8_t answer[ENGINE_ANSWER_MAX];
     size_t answer_len;

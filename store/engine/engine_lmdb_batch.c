@@ -198,6 +198,12 @@ static int bury_unlinked(struct lmdb_write *w)
     return 0;
 }
 
+/* A batch that has changed nothing, and need not be remembered, is worth no commit. */
+static bool made_no_change(const struct lmdb_write *w)
+{
+    return w->changes == 0 && w->n_fresh == 0 && !has_id(w->batch);
+}
+
 /* `row` is the partition's before the batch, and becomes the one after it. */
 static struct err change_all(struct lmdb_write *w, struct lmdb_part_row *row)
 {
@@ -214,6 +220,8 @@ static struct err change_all(struct lmdb_write *w, struct lmdb_part_row *row)
         return e;
     if (w->failure)
         return lmdb_err(w->failure); /* `run` overlooked that a change was not made */
+    if (made_no_change(w))
+        return OK;
     row->version++;
     int rc = bury_unlinked(w);
     if (rc == 0)
@@ -256,7 +264,7 @@ static enum lmdb_ran run_in_child(struct lmdb_write *w)
     if (failed(e))
         return ended(batch, ENGINE_REFUSED, e, RAN_UNDONE);
     batch->version = row.version;
-    return ended(batch, ENGINE_DONE, OK, RAN_KEPT);
+    return ended(batch, ENGINE_DONE, OK, made_no_change(w) ? RAN_UNDONE : RAN_KEPT);
 }
 
 /* Cursors that `run` left open die with the transaction. */

@@ -468,9 +468,13 @@ void lmdb_submit(struct engine *engine, struct engine_batch *batch)
     if (!closing) {
         *wr->inbox_end = batch;
         wr->inbox_end = &batch->next;
-        pthread_cond_signal(&wr->wake);
     }
     pthread_mutex_unlock(&wr->mutex);
+    /*
+     * Not under the mutex, on which the writer would only go to sleep again. The caller's handle of
+     * the partition keeps the engine meanwhile.
+     */
+    pthread_cond_signal(&wr->wake);
     if (closing)
         answer(eng, batch, ENGINE_UNAVAILABLE, ERR(ERR_UNAVAILABLE, "the store is closed"));
 }

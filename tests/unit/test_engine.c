@@ -59,6 +59,43 @@ static void a_batch_is_seen_whole_and_raises_the_version_by_one(void **state)
     assert_sound(b);
 }
 
+static struct err look_only(struct engine_write *w, struct job *job)
+{
+    struct slice value;
+
+    (void)job;
+    return engine_get(engine_write_read(w), S("a"), &value);
+}
+
+static uint64_t commits_of(struct bench *b)
+{
+    struct engine_stats stats;
+
+    assert_ok(engine_stats(b->engine, &stats));
+    return stats.commits;
+}
+
+static void a_batch_that_changes_nothing_commits_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct engine_partition *p = bench_partition(b, 5);
+    struct job first = JOB(p, PUT("a", "1")), idle = JOB(p, {.kind = OP_CALL, .call = look_only});
+    struct job named = JOB(p, {.kind = OP_CALL, .call = look_only});
+
+    job_done(b, &first);
+    uint64_t commits = commits_of(b);
+    job_done(b, &idle);
+    assert_int_equal(idle.batch.version, 1);
+    assert_int_equal(bench_version(p), 1);
+    assert_int_equal(commits_of(b), commits);
+    /* With an id it must be remembered, and that is a change. */
+    named.batch.id[0] = 1;
+    job_done(b, &named);
+    assert_int_equal(named.batch.version, 2);
+    engine_partition_close(p);
+    assert_sound(b);
+}
+
 static void a_refused_batch_leaves_no_trace_and_its_neighbours_stay(void **state)
 {
     struct bench *b = *state;
@@ -997,6 +1034,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_batch_is_seen_whole_and_raises_the_version_by_one),
+        TEST(a_batch_that_changes_nothing_commits_nothing),
         TEST(a_refused_batch_leaves_no_trace_and_its_neighbours_stay),
         TEST(what_was_answered_is_there_after_reopening),
         TEST(a_guard_refuses_every_other_version),
