@@ -400,12 +400,15 @@ static bool start_append(struct conn *c)
     return true;
 }
 
+/* All messages, one at a time and out of order, gain the flag; then all lose it: no STORE is idle.
+ */
 static bool do_store_one(struct conn *c, struct totals *t)
 {
-    unsigned n = (c->tag * 2654435761u) % opt.messages + 1;
+    unsigned turn = c->tag / opt.messages;
+    unsigned n = (unsigned)(c->tag * 7919ull % opt.messages) + 1;
 
     t->items++;
-    return imap_do(c, "STORE %u %cFLAGS (\\Flagged)", n, c->tag & 1 ? '+' : '-').ok;
+    return imap_do(c, "STORE %u %cFLAGS (\\Flagged)", n, turn & 1 ? '-' : '+').ok;
 }
 
 static bool do_store_all(struct conn *c, struct totals *t)
