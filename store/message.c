@@ -29,26 +29,27 @@ struct err store_message_by_mid(struct store_read *rd, uint64_t mid, uint64_t *f
 struct err store_message_meta(struct store_read *rd, const struct message_row *row,
                               struct message_meta *out)
 {
-    struct engine_blob_info info;
-    struct message_meta meta;
     struct slice bytes;
     struct err e = engine_blob_meta(rd->engine, row->blob, &bytes);
 
+    return failed(e) ? e : message_meta_decode(bytes, out);
+}
+
+struct err store_message_hash(struct store_read *rd, const struct message_row *row,
+                              uint8_t hash[ENGINE_HASH_LEN])
+{
+    struct engine_blob_info info;
+    struct err e = engine_blob_stat(rd->engine, row->blob, &info);
+
     if (!failed(e))
-        e = message_meta_decode(bytes, &meta);
-    if (!failed(e))
-        e = engine_blob_stat(rd->engine, row->blob, &info);
-    if (failed(e))
-        return e;
-    memcpy(meta.hash, info.hash, ENGINE_HASH_LEN);
-    *out = meta;
-    return OK;
+        memcpy(hash, info.hash, ENGINE_HASH_LEN);
+    return e;
 }
 
 struct err store_message_piece(struct store_read *rd, const struct message_row *row,
-                               uint64_t offset, struct slice *piece)
+                               uint64_t offset, uint64_t most, struct slice *piece)
 {
-    return engine_blob_piece(rd->engine, row->blob, offset, piece);
+    return engine_blob_piece(rd->engine, row->blob, offset, most, piece);
 }
 
 struct err store_message_bytes(struct store_read *rd, const struct message_row *row,
@@ -63,7 +64,7 @@ struct err store_message_bytes(struct store_read *rd, const struct message_row *
         *out = SLICE_EMPTY;
         return OK;
     }
-    struct err e = engine_blob_piece(rd->engine, row->blob, offset, &piece);
+    struct err e = engine_blob_piece(rd->engine, row->blob, offset, len, &piece);
     if (failed(e) || piece.len >= len) {
         if (!failed(e))
             *out = slice_head(piece, len);
@@ -71,12 +72,11 @@ struct err store_message_bytes(struct store_read *rd, const struct message_row *
     }
     copy = arena_alloc(in, len);
     for (uint64_t have = 0;;) {
-        piece = slice_head(piece, len - have);
         memcpy(copy + have, piece.ptr, piece.len);
         have += piece.len;
         if (have == len)
             break;
-        e = engine_blob_piece(rd->engine, row->blob, offset + have, &piece);
+        e = engine_blob_piece(rd->engine, row->blob, offset + have, len - have, &piece);
         if (!failed(e) && piece.len == 0)
             e = ERR(ERR_CORRUPT, "an empty piece of a message");
         if (failed(e))
@@ -121,16 +121,20 @@ struct err store_uidl(struct store_read *rd, uint64_t fid, const struct message_
     return OK;
 }
 
-void store_email_id(const struct message_meta *meta, struct buf *out)
+struct err store_email_id(struct store_read *rd, const struct message_row *row, struct buf *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint8_t hash[ENGINE_HASH_LEN];
+    struct err e = store_message_hash(rd, row, hash);
 
+    if (failed(e))
+        return e;
     buf_putc(out, 'M');
     for (size_t i = 0; i < 24; i += 3) { /* 192 bits of the hash: no two messages share them */
-        uint32_t bits =
-            (uint32_t)meta->hash[i] << 16 | (uint32_t)meta->hash[i + 1] << 8 | meta->hash[i + 2];
+        uint32_t bits = (uint32_t)hash[i] << 16 | (uint32_t)hash[i + 1] << 8 | hash[i + 2];
 
         for (int shift = 18; shift >= 0; shift -= 6)
             buf_putc(out, (uint8_t)digits[(bits >> shift) & 63]);
     }
+    return OK;
 }

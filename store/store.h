@@ -399,8 +399,7 @@ struct err store_all_keywords(struct store_read *rd, struct arena *in, struct sl
 
 /* What was computed of the bytes at delivery. Slices die with the read. */
 struct message_meta {
-    uint8_t hash[ENGINE_HASH_LEN]; /* of the content: EMAILID comes of it */
-    struct slice envelope;         /* wire forms (mime.h) */
+    struct slice envelope; /* wire forms (mime.h) */
     struct slice bodystructure;
     struct slice body;
     struct slice parts;  /* for mime_decode() */
@@ -409,9 +408,15 @@ struct message_meta {
 struct err store_message_meta(struct store_read *rd, const struct message_row *row,
                               struct message_meta *out) MUST_USE;
 
-/* As engine_blob_piece(): the bytes from `offset` to the end of the piece they lie in. */
+/* The SHA-256 of its bytes. */
+struct err store_message_hash(struct store_read *rd, const struct message_row *row,
+                              uint8_t hash[ENGINE_HASH_LEN]) MUST_USE;
+
+/*
+ * As engine_blob_piece(): bytes from `offset` on, at most `most` and no more than lie in one piece.
+ */
 struct err store_message_piece(struct store_read *rd, const struct message_row *row,
-                               uint64_t offset, struct slice *piece) MUST_USE;
+                               uint64_t offset, uint64_t most, struct slice *piece) MUST_USE;
 
 /*
  * A range of the message as one slice: of the map where it lies in one piece, a copy in `in`
@@ -430,7 +435,8 @@ struct err store_uidl(struct store_read *rd, uint64_t fid, const struct message_
                       struct buf *out) MUST_USE;
 
 /* EMAILID (RFC 8474): of the content, survives moves and copies. 1 to 255 of [A-Za-z0-9_-]. */
-void store_email_id(const struct message_meta *meta, struct buf *out);
+struct err store_email_id(struct store_read *rd, const struct message_row *row,
+                          struct buf *out) MUST_USE;
 
 /* MAILBOXID: survives a rename. */
 void store_mailbox_object_id(const struct mailbox_info *info, const struct store_folder *folder,

@@ -146,7 +146,7 @@ static struct err write_message(struct store_read *rd, const struct message_row 
 {
     for (uint64_t at = 0; at < row->size;) {
         struct slice piece;
-        struct err e = store_message_piece(rd, row, at, &piece);
+        struct err e = store_message_piece(rd, row, at, UINT64_MAX, &piece);
 
         if (failed(e))
             return e;

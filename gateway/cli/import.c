@@ -103,11 +103,11 @@ static bool seen_take(struct seen *seen, const uint8_t *hash)
 
 static struct err note_row(struct store_read *rd, struct seen *seen, const struct message_row *row)
 {
-    struct message_meta meta;
-    struct err e = store_message_meta(rd, row, &meta);
+    uint8_t hash[ENGINE_HASH_LEN];
+    struct err e = store_message_hash(rd, row, hash);
 
     if (!failed(e))
-        seen_add(seen, meta.hash);
+        seen_add(seen, hash);
     return e;
 }
 

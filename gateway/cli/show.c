@@ -172,7 +172,8 @@ static void put_imap(struct show *s)
     buf_puts(out, ")\nINTERNALDATE \"");
     put_date(out, s->row.internaldate, s->row.zone);
     buf_printf(out, "\"\nRFC822.SIZE %u\nEMAILID (", s->row.size);
-    store_email_id(&s->meta, out);
+    if (failed(store_email_id(s->rd, &s->row, out)))
+        buf_puts(out, "cannot be read");
     buf_puts(out, ")\nSAVEDATE \"");
     put_date(out, s->row.savedate, 0);
     buf_puts(out, "\"\nUIDL of POP3 ");

@@ -50,12 +50,11 @@ static struct err decode_some(const struct content *content, struct content_read
     }
     *taken = 0;
     if (reader->raw < content->range.len) {
-        struct err e = store_message_piece(rd, row, content->range.start + reader->raw, &piece);
+        uint64_t left = content->range.len - reader->raw;
+        struct err e = store_message_piece(rd, row, content->range.start + reader->raw,
+                                           left < DECODE_AT_ONCE ? left : DECODE_AT_ONCE, &piece);
         if (failed(e))
             return e;
-        piece = slice_head(piece, DECODE_AT_ONCE);
-        if (piece.len > content->range.len - reader->raw)
-            piece.len = (size_t)(content->range.len - reader->raw);
         mime_decode_piece(&reader->decoder, piece, &reader->side);
         reader->raw += piece.len;
         *taken = piece.len;
@@ -116,14 +115,13 @@ static struct err put_range(const struct content *content, struct content_reader
     uint64_t start = content->range.start + content->skip;
 
     while (reader->sent < content->len && room) {
+        uint64_t left = content->len - reader->sent;
         struct slice piece;
-        struct err e = store_message_piece(rd, row, start + reader->sent, &piece);
+        struct err e =
+            store_message_piece(rd, row, start + reader->sent, left < room ? left : room, &piece);
 
         if (failed(e))
             return e;
-        if (piece.len > content->len - reader->sent)
-            piece.len = (size_t)(content->len - reader->sent);
-        piece = slice_head(piece, room);
         buf_put(out, piece);
         reader->sent += piece.len;
         room -= piece.len;

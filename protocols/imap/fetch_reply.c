@@ -110,7 +110,9 @@ static struct err put_plain(struct fetch_reply *a, struct store_read *rd, enum f
         break;
     case FETCH_EMAILID:
         buf_putc(out, '(');
-        store_email_id(&a->meta, out);
+        e = store_email_id(rd, row, out);
+        if (failed(e))
+            return e;
         buf_putc(out, ')');
         break;
     case FETCH_ENVELOPE:

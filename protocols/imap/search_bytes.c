@@ -15,11 +15,10 @@ static struct err copy_range(struct store_read *rd, const struct message_row *ro
 
     while (done < range.len) {
         struct slice piece;
-        struct err e = store_message_piece(rd, row, range.start + done, &piece);
+        struct err e = store_message_piece(rd, row, range.start + done, range.len - done, &piece);
 
         if (failed(e))
             return e;
-        piece = slice_head(piece, (size_t)(range.len - done));
         memcpy(to + done, piece.ptr, piece.len);
         done += piece.len;
     }

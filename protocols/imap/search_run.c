@@ -115,10 +115,9 @@ static bool meets_email_id(struct looking *at, const struct search_key *key)
 {
     struct buf id = buf_make(256);
 
-    if (!need_meta(at))
-        return false;
-    store_email_id(&at->meta, &id);
-    bool same = slice_eq(buf_slice(&id), key->name);
+    at->cost += COST_META;
+    at->err = store_email_id(at->rd, at->row, &id);
+    bool same = !failed(at->err) && slice_eq(buf_slice(&id), key->name);
     buf_done(&id);
     return same;
 }

@@ -6,6 +6,8 @@
  */
 #include "protocols/pop3/pop3_int.h"
 
+enum { TOP_STEP = 4096 }; /* all of it is sent, though every dot of it be doubled */
+
 void pop3_sending_done(struct pop3_session *s)
 {
     if (s->sending.pinned)
@@ -47,14 +49,13 @@ static bool all_sent(const struct pop3_sending *m)
 /* Send of `piece`, which begins at m->at, what there is room for. */
 static void send_piece(struct pop3_session *s, struct slice piece)
 {
-    enum { TOP_STEP = 4096 }; /* all of it is sent, though every dot of it be doubled */
     struct pop3_sending *m = &s->sending;
 
     if (!m->top) {
         m->at += dot_put(&m->dots, piece, s->out, pop3_room(s));
         return;
     }
-    piece = cut_for_top(m, slice_head(piece, TOP_STEP));
+    piece = cut_for_top(m, piece);
     m->at += dot_put(&m->dots, piece, s->out, SIZE_MAX);
 }
 
@@ -97,7 +98,7 @@ static enum session_next send_on(struct pop3_session *s)
             s->resume = send_on;
             return NEXT_PULL;
         }
-        e = store_message_piece(rd, &m->row, m->at, &piece);
+        e = store_message_piece(rd, &m->row, m->at, m->top ? TOP_STEP : pop3_room(s), &piece);
         if (!failed(e))
             send_piece(s, piece);
     }
@@ -116,7 +117,7 @@ static struct err send_begin(struct pop3_session *s, uint64_t number, bool top, 
         return e;
     e = pop3_read(s, &rd);
     if (!failed(e) && m.row.size > 0)
-        e = store_message_piece(rd, &m.row, 0, &piece);
+        e = store_message_piece(rd, &m.row, 0, UINT64_MAX, &piece);
     if (!failed(e) && top) {
         struct message_meta meta;
 

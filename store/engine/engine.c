@@ -211,10 +211,10 @@ struct err engine_blob_meta(struct engine_read *rd, uint64_t id, struct slice *m
     return rd->ops->blob_meta(rd, id, meta);
 }
 
-struct err engine_blob_piece(struct engine_read *rd, uint64_t id, uint64_t offset,
+struct err engine_blob_piece(struct engine_read *rd, uint64_t id, uint64_t offset, uint64_t most,
                              struct slice *piece)
 {
-    return rd->ops->blob_piece(rd, id, offset, piece);
+    return rd->ops->blob_piece(rd, id, offset, most, piece);
 }
 
 struct err engine_blob_next(struct engine_read *rd, uint64_t after, struct engine_blob_info *out)

@@ -199,11 +199,12 @@ struct err engine_blob_stat(struct engine_read *rd, uint64_t id,
 struct err engine_blob_meta(struct engine_read *rd, uint64_t id, struct slice *meta) MUST_USE;
 
 /*
- * The bytes from `offset` to the end of the stored piece it lies in: call again with offset +
- * piece.len until the blob's length is reached. The piece's checksum is verified.
+ * The bytes from `offset` on, at most `most` and no more than the stored piece has that they lie
+ * in: call again with offset + piece.len until the blob's length is reached. Their checksums are
+ * verified, which takes time by their number: ask for no more than is used.
  * ERR_NOT_FOUND: no such blob, or offset is not inside it.
  */
-struct err engine_blob_piece(struct engine_read *rd, uint64_t id, uint64_t offset,
+struct err engine_blob_piece(struct engine_read *rd, uint64_t id, uint64_t offset, uint64_t most,
                              struct slice *piece) MUST_USE;
 
 /* The next blob with an id > `after`, for tools. ERR_NOT_FOUND: that was the last. */

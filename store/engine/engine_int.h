@@ -40,7 +40,7 @@ struct engine_ops {
     struct err (*blob_unlink)(struct engine_write *w, uint64_t id);
     struct err (*blob_stat)(struct engine_read *rd, uint64_t id, struct engine_blob_info *out);
     struct err (*blob_meta)(struct engine_read *rd, uint64_t id, struct slice *meta);
-    struct err (*blob_piece)(struct engine_read *rd, uint64_t id, uint64_t offset,
+    struct err (*blob_piece)(struct engine_read *rd, uint64_t id, uint64_t offset, uint64_t most,
                              struct slice *piece);
     struct err (*blob_next)(struct engine_read *rd, uint64_t after, struct engine_blob_info *out);
     bool (*blob_is_cold)(struct engine_read *rd, uint64_t id, uint64_t offset, uint64_t len);

@@ -46,7 +46,7 @@
 #include "store/engine/engine_lmdb.h"
 #include "store/engine/idmap.h"
 
-enum { LMDB_FORMAT_VERSION = 1 };
+enum { LMDB_FORMAT_VERSION = 2 };
 
 enum lmdb_db {
     DB_META,
@@ -65,8 +65,11 @@ enum lmdb_db {
 enum {
     PREFIX_LEN = 8, /* of a key in data: the partition */
     CHUNK_KEY_LEN = 12,
-    PIECE_HEADER = 8,                            /* of chunks and metas */
-    CHUNK_BYTES = 15 * 4096 - 16 - PIECE_HEADER, /* 15 pages less LMDB's and our header */
+    PIECE_HEADER = 8,   /* of chunks and metas */
+    BLOCK_BYTES = 1024, /* of a piece, under one sum */
+    CHUNK_BLOCKS = 60,
+    /* 15 pages less LMDB's header, ours, and the sums of blocks */
+    CHUNK_BYTES = 15 * 4096 - 16 - PIECE_HEADER - CHUNK_BLOCKS * 4,
     GROUP_BATCHES = 256,
     GROUP_BYTES = 4 << 20, /* blob bytes in one commit; more of one batch are staged */
     REMEMBERED_IDS = 1024,
@@ -339,9 +342,20 @@ int lmdb_state_get(struct lmdb_engine *eng, MDB_txn *txn, struct lmdb_state *out
 int lmdb_state_put(struct lmdb_engine *eng, MDB_txn *txn, const struct lmdb_state *state);
 
 void lmdb_chunk_key(uint8_t key[CHUNK_KEY_LEN], uint64_t id, uint32_t chunk);
-uint32_t lmdb_piece_sum(struct slice key, const uint8_t *header, struct slice bytes);
+/* The meta of a blob as it is stored: its bytes, checked. */
+struct err lmdb_meta_open(struct slice key, struct slice value, struct slice *bytes) MUST_USE;
 
-/* Store the chunk of `bytes` that begins at `offset`, a multiple of CHUNK_BYTES. */
+/*
+ * A chunk as it is stored: the first `most` of its bytes from `from` on, checked.
+ * ERR_NOT_FOUND: it has none there.
+ */
+struct err lmdb_chunk_open(struct slice key, struct slice value, size_t from, uint64_t most,
+                           struct slice *bytes) MUST_USE;
+
+/*
+ * Store the chunk of `bytes`, which are the whole blob, that begins at `offset`, a multiple of
+ * CHUNK_BYTES.
+ */
 int lmdb_chunk_put(struct lmdb_engine *eng, MDB_txn *txn, uint64_t id, struct slice bytes,
                    uint64_t offset);
 
@@ -358,17 +372,13 @@ int lmdb_dead_del(struct lmdb_engine *eng, MDB_txn *txn, uint64_t id);
 struct err lmdb_blob_add(struct lmdb_write *w, const struct engine_new_blob *blob,
                          uint64_t staged_id);
 
-/* The bytes of chunk number `chunk`, checked. */
-struct err lmdb_chunk_get(struct lmdb_engine *eng, MDB_txn *txn,
-                          const struct engine_blob_info *info, uint32_t chunk, struct slice *bytes);
-
 struct err lmdb_blob_link(struct engine_write *base, const uint8_t hash[ENGINE_HASH_LEN],
                           struct engine_blob_info *out);
 struct err lmdb_blob_link_id(struct engine_write *base, uint64_t id);
 struct err lmdb_blob_unlink(struct engine_write *base, uint64_t id);
 struct err lmdb_blob_stat(struct engine_read *base, uint64_t id, struct engine_blob_info *out);
 struct err lmdb_blob_meta(struct engine_read *base, uint64_t id, struct slice *meta);
-struct err lmdb_blob_piece(struct engine_read *base, uint64_t id, uint64_t offset,
+struct err lmdb_blob_piece(struct engine_read *base, uint64_t id, uint64_t offset, uint64_t most,
                            struct slice *piece);
 struct err lmdb_blob_next(struct engine_read *base, uint64_t after, struct engine_blob_info *out);
 

@@ -154,8 +154,9 @@ static int visit_meta(struct verify *v, MDB_txn *txn, struct slice key, struct s
     }
     if (!has(v, txn, DB_INFO, key))
         report(v, "blob %llu: has meta but no record", ULL(get_u64(key.ptr)));
-    if (get_u32(value.ptr) != lmdb_piece_sum(key, value.ptr, slice_from(value, PIECE_HEADER)))
-        report(v, "blob %llu: its meta does not match its checksum", ULL(get_u64(key.ptr)));
+    struct err e = lmdb_meta_open(key, value, &value);
+    if (failed(e))
+        report(v, "blob %llu: its meta: %s", ULL(get_u64(key.ptr)), e.why);
     return 0;
 }
 
@@ -168,8 +169,9 @@ static int visit_chunk(struct verify *v, MDB_txn *txn, struct slice key, struct 
         return 0;
     }
     uint64_t id = get_u64(key.ptr), offset = (uint64_t)get_u32(key.ptr + 8) * CHUNK_BYTES;
-    if (get_u32(value.ptr) != lmdb_piece_sum(key, value.ptr, slice_from(value, PIECE_HEADER)))
-        report(v, "blob %llu: the piece at %llu does not match its checksum", ULL(id), ULL(offset));
+    struct err e = lmdb_chunk_open(key, value, 0, UINT64_MAX, &value);
+    if (failed(e))
+        report(v, "blob %llu at %llu: %s", ULL(id), ULL(offset), e.why);
     int rc = lmdb_info_get(v->eng, txn, id, &info);
     if (rc == MDB_NOTFOUND && !has(v, txn, DB_DEAD, slice_head(key, 8)))
         report(v, "blob %llu: the piece at %llu belongs to nothing", ULL(id), ULL(offset));
@@ -296,7 +298,7 @@ static struct err hash_slice(struct verify *v, uint64_t id, uint64_t *offset, EV
         return e;
     e = lmdb_blob_stat(&rd->base, id, &info);
     for (uint64_t n = 0; !failed(e) && n < SLICE_BYTES && *offset < info.len; n += bytes.len) {
-        e = lmdb_chunk_get(v->eng, rd->txn, &info, (uint32_t)(*offset / CHUNK_BYTES), &bytes);
+        e = lmdb_blob_piece(&rd->base, id, *offset, UINT64_MAX, &bytes);
         if (failed(e))
             break;
         EVP_DigestUpdate(md, bytes.ptr, bytes.len);

@@ -63,23 +63,28 @@ bool mime_next_field(struct slice *header, struct mime_field *out)
 }
 
 /* Most lines are passed over by their first letter. */
-bool mime_get_field(struct slice header, struct slice name, struct mime_field *out)
+bool mime_next_named(struct slice *header, struct slice name, struct mime_field *out)
 {
-    struct mime_field field;
+    while (header->len && name.len) {
+        struct slice at = *header;
+        size_t first = line_length(at);
+        struct mime_field field;
 
-    while (header.len && name.len) {
-        size_t first = line_length(header);
-
-        if (is_empty_line(header.ptr, first))
+        if (is_empty_line(at.ptr, first))
             return false;
-        if (ascii_lower(header.ptr[0]) == ascii_lower(name.ptr[0]) && first > name.len &&
-            read_field(header, first, &field) && slice_ieq(field.name, name)) {
+        *header = slice_from(at, first);
+        if (ascii_lower(at.ptr[0]) == ascii_lower(name.ptr[0]) && first > name.len &&
+            read_field(at, first, &field) && slice_ieq(field.name, name)) {
             *out = field;
             return true;
         }
-        header = slice_from(header, first);
     }
     return false;
+}
+
+bool mime_get_field(struct slice header, struct slice name, struct mime_field *out)
+{
+    return mime_next_named(&header, name, out);
 }
 
 /* Bytes of the line end at `at` if a blank follows it, else 0. */

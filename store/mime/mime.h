@@ -116,7 +116,10 @@ struct mime_field {
  */
 bool mime_next_field(struct slice *header, struct mime_field *out);
 
-/* The first field of that name (case-insensitive), false if there is none. */
+/* Take off *header up to the next field of that name (case-insensitive), and its first line. */
+bool mime_next_named(struct slice *header, struct slice name, struct mime_field *out);
+
+/* The first field of that name, false if there is none. */
 bool mime_get_field(struct slice header, struct slice name, struct mime_field *out);
 
 /* The value without folds: line ends that precede blanks are dropped (RFC 5322 2.2.3). */

@@ -32,9 +32,8 @@ bool mime_search_header(const struct mime_search_key *key, struct slice header, 
     struct mime_field field;
     bool found = false;
 
-    while (!found && mime_next_field(&header, &field))
-        if (slice_ieq(field.name, name))
-            found = key->folded.len == 0 || in_value(key, field.value, &scratch);
+    while (!found && mime_next_named(&header, name, &field))
+        found = key->folded.len == 0 || in_value(key, field.value, &scratch);
     arena_done(&scratch);
     return found;
 }

@@ -214,11 +214,11 @@ void assert_blob(struct engine_partition *partition, uint64_t id, const uint8_t 
     assert_ok(engine_blob_stat(rd, id, &info));
     assert_int_equal(info.len, len);
     for (size_t at = 0; at < len; at += piece.len) {
-        assert_ok(engine_blob_piece(rd, id, at, &piece));
+        assert_ok(engine_blob_piece(rd, id, at, UINT64_MAX, &piece));
         assert_true(piece.len > 0 && piece.len <= len - at);
         assert_memory_equal(piece.ptr, bytes + at, piece.len);
     }
-    assert_code(engine_blob_piece(rd, id, len, &piece), ERR_NOT_FOUND);
+    assert_code(engine_blob_piece(rd, id, len, 1, &piece), ERR_NOT_FOUND);
     engine_read_end(rd);
 }
 

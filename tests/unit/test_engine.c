@@ -567,7 +567,7 @@ static void unknown_blobs_are_not_found(void **state)
     assert_ok(engine_read_begin(p, &rd));
     assert_code(engine_blob_stat(rd, 77, &info), ERR_NOT_FOUND);
     assert_code(engine_blob_meta(rd, 77, &bytes), ERR_NOT_FOUND);
-    assert_code(engine_blob_piece(rd, 77, 0, &bytes), ERR_NOT_FOUND);
+    assert_code(engine_blob_piece(rd, 77, 0, 1, &bytes), ERR_NOT_FOUND);
     assert_code(engine_blob_next(rd, 0, &info), ERR_NOT_FOUND);
     assert_false(engine_blob_is_cold(rd, 77, 0, 100));
     engine_read_end(rd);

@@ -632,9 +632,16 @@ static void a_flipped_bit_in_a_blob_is_noticed(void **state)
     bench_open(b);
     p = bench_partition(b, 5);
     assert_ok(engine_read_begin(p, &rd));
-    assert_ok(engine_blob_piece(rd, id, 0, &piece));
-    assert_code(engine_blob_piece(rd, id, 100000, &piece), ERR_CORRUPT);
-    assert_ok(engine_blob_piece(rd, id, 199999, &piece));
+    assert_ok(engine_blob_piece(rd, id, 0, UINT64_MAX, &piece));
+    assert_code(engine_blob_piece(rd, id, 100000, 1, &piece), ERR_CORRUPT);
+    assert_code(engine_blob_piece(rd, id, 70000, UINT64_MAX, &piece), ERR_CORRUPT);
+    /* In the same piece, and in no block that is asked for. */
+    assert_ok(engine_blob_piece(rd, id, 70000, 10000, &piece));
+    assert_int_equal(piece.len, 10000);
+    assert_memory_equal(piece.ptr, bytes + 70000, 10000);
+    assert_ok(engine_blob_piece(rd, id, 110000, 1000, &piece));
+    assert_ok(engine_blob_piece(rd, id, 199999, UINT64_MAX, &piece));
+    assert_int_equal(piece.len, 1);
     engine_read_end(rd);
     assert_true(findings_of(b) >= 1);
     engine_partition_close(p);
@@ -727,7 +734,9 @@ static void only_a_store_of_ours_is_opened(void **state)
     assert_code(open_dir(junk, true), ERR_CORRUPT);
     assert_ok(open_dir(old, true));
     assert_ok(open_dir(old, false));
-    set_format(old, "meta", "gatepost-engine\0\0\0\2", 19);
+    set_format(old, "meta", "gatepost-engine\0\0\0\1", 19);
+    assert_code(open_dir(old, true), ERR_UNSUPPORTED);
+    set_format(old, "meta", "gatepost-engine\0\0\0\377", 19);
     assert_code(open_dir(old, true), ERR_UNSUPPORTED);
     assert_code(open_dir(b->dir, true), ERR_CONFLICT);
     free(bytes);

@@ -331,7 +331,6 @@ static void identities_are_stable(void **state)
     struct bed bed;
     struct store_read *rd;
     struct buf before = buf_make(100), after = buf_make(100), email = buf_make(100);
-    struct message_meta meta;
     struct message_row row;
     uint64_t fid;
     uint32_t uid;
@@ -361,8 +360,7 @@ static void identities_are_stable(void **state)
     row = bed_row(&bed, SPECIAL_INBOX, 2);
     assert_ok(store_uidl(rd, SPECIAL_INBOX, &row, &after));
     assert_slice(buf_slice(&after), "imported!");
-    assert_ok(store_message_meta(rd, &row, &meta));
-    store_email_id(&meta, &email);
+    assert_ok(store_email_id(rd, &row, &email));
     assert_int_equal(email.len, 33);
     store_read_end(rd);
     bed_move(&bed, SPECIAL_INBOX, SPECIAL_TRASH, "2", "2");
@@ -376,9 +374,8 @@ static void identities_are_stable(void **state)
     row = bed_row(&bed, SPECIAL_TRASH, 2);
     assert_ok(store_uidl(rd, SPECIAL_TRASH, &row, &after));
     assert_false(slice_eq(buf_slice(&after), S("imported!"))); /* a copy is another message */
-    assert_ok(store_message_meta(rd, &row, &meta));
     buf_clear(&after);
-    store_email_id(&meta, &after);
+    assert_ok(store_email_id(rd, &row, &after));
     assert_true(slice_eq(buf_slice(&after), buf_slice(&email)));
     store_read_end(rd);
     buf_done(&before);
@@ -557,7 +554,7 @@ static void the_checksum_is_the_same_on_every_machine(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 7 + i / 256);
-    for (size_t len = 0; len <= sizeof bytes; len += len < 200 ? 8 : 640) {
+    for (size_t len = 0; len <= sizeof bytes; len += len < 200 ? 1 : 641) {
         struct slice s = slice_of(bytes, len);
         uint32_t sum = checksum_lanes(s);
 

@@ -78,7 +78,7 @@ static char letter_of(struct store_read *rd, const struct message_row *row)
 {
     struct slice piece;
 
-    assert_ok(store_message_piece(rd, row, 0, &piece));
+    assert_ok(store_message_piece(rd, row, 0, UINT64_MAX, &piece));
     return (char)piece.ptr[0];
 }
 
