@@ -186,6 +186,7 @@ static bool identify(struct auth_attempt *a, struct slice name, struct slice aut
         return false;
     }
     claim(a, &x->name, name);
+    scram_fake_init(&x->fake, x->settings, a->auth->source, x->name.stable);
     if (authzid.len)
         claim(a, &x->authzid, authzid);
     x->now = a->auth->now().wall;
@@ -315,6 +316,20 @@ static bool read_message(struct auth_attempt *a, struct slice *message)
 
 /* ---- one step, on the pool ---- */
 
+/* Behind the verdict, for this may wait for the disk; whether it works is of no matter to it. */
+static void renew_keys(struct auth_attempt *a)
+{
+    if (a->x.mechanism->kind == MECHANISM_SCRAM)
+        return; /* proves the secret without telling it */
+    struct err e = verify_renew(a->x.settings, a->auth->source, exchange_actor(&a->x), a->secret,
+                                a->x.legacy_charset);
+    if (failed(e))
+        log_event(a->auth->log, LOG_LEVEL_WARN, "auth.renew",
+                  log_str("session", a->peer.session_id),
+                  log_text("user", exchange_actor(&a->x)->identity),
+                  log_str("error", err_name(e.code)), log_str("why", e.why));
+}
+
 /* An administrator wants to know whose secret went over the wire in clear. */
 static void name_in_clear(struct auth_attempt *a, struct slice message)
 {
@@ -367,6 +382,7 @@ static void step(struct auth_attempt *a)
         break;
     case EXCHANGE_OK:
         seal(a, AUTH_OK);
+        renew_keys(a);
         break;
     case EXCHANGE_FAILED:
         seal(a, a->x.reason);

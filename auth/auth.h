@@ -110,6 +110,19 @@ struct auth_source {
      */
     struct err (*lookup)(struct auth_source *source, struct slice name, struct arena *in,
                          struct auth_account *out);
+    /*
+     * Some account, by a point on a circle: the same one for the same point, unless an account
+     * comes or goes right there. What unknown names must look like is taken from it.
+     * ERR_NOT_FOUND: there is no account.
+     */
+    struct err (*near)(struct auth_source *source, const uint8_t point[8], struct arena *in,
+                       struct auth_account *out);
+    /*
+     * Give an account new credentials of the same secret, if nobody has changed it since it was
+     * looked up (ERR_CONFLICT). Waits until it is durable. NULL: this source keeps them elsewhere.
+     */
+    struct err (*set_credentials)(struct auth_source *source, const struct auth_account *account,
+                                  struct slice credentials);
 };
 
 /* ---- records ---- */
@@ -164,7 +177,8 @@ struct auth_config {
     const char *nt_domain;      /* of accounts that name none; or NULL */
     const char *legacy_charset; /* secrets are tried in it after UTF-8; or NULL */
     uint8_t server_secret[32];  /* from the store: fake salts come of it */
-    unsigned iterations;        /* of SCRAM keys: 4,096 to 65,536; 0: 4,096 */
+    unsigned iterations;        /* of SCRAM keys: 4,096 to 65,536; 0: 4,096. An account gets this
+                                   count with its next secret, or when PLAIN was right */
     unsigned threads;           /* of the pool; 0: number of cores */
     unsigned max_waiting;       /* steps that wait for the pool; 0: 10,000 */
     unsigned max_per_user;      /* sessions per user and address; 0: 50 */

@@ -91,12 +91,31 @@ struct scram_keys {
 /* The keys of one hash out of an account's credentials; false where there are none. */
 bool scram_keys_find(struct slice credentials, enum scram_hash hash, struct scram_keys *out);
 
+/* What fake keys are made of: always the same ones for a name. */
+struct scram_fake {
+    const struct auth_settings *settings;
+    struct slice name;   /* the stable form */
+    unsigned iterations; /* some account's: see scram_fake_init() */
+};
+
+/*
+ * Fake keys of `name` have the count of iterations of some account, always the same one: clients
+ * see the count, so a count that only accounts have, or only unknown names, would tell which it
+ * is. Where accounts differ in their counts, unknown names differ in the same proportion, and
+ * change with them.
+ */
+void scram_fake_init(struct scram_fake *fake, const struct auth_settings *settings,
+                     struct auth_source *source, struct slice name);
+
 /*
  * The keys of an account (NULL: there is none). Where it has none, fake ones that nobody has the
- * secret of, always the same for `name`, and false. The work is the same either way.
+ * secret of, and false. The work is the same either way.
  */
-bool scram_keys_of(const struct auth_settings *settings, const struct auth_account *account,
-                   struct slice name, enum scram_hash hash, struct scram_keys *out);
+bool scram_keys_of(const struct scram_fake *fake, const struct auth_account *account,
+                   enum scram_hash hash, struct scram_keys *out);
+
+/* Are these credentials as auth_credentials_make() would make them today? */
+bool scram_keys_current(const struct auth_settings *settings, struct slice credentials);
 
 /* "SCRAM-SHA-256$4096:salt$stored:server", without a line end. */
 void scram_keys_put(const struct scram_keys *keys, enum scram_hash hash, struct buf *out);
@@ -125,11 +144,19 @@ void verify_cache_add(struct verify_cache *cache, const struct auth_account *acc
 
 /*
  * Is `secret` (as sent) the account's? NULL for an account that does not exist: the same work,
- * then false. `name` is the stable form, for the fake salt.
+ * then false.
  */
 bool verify_secret(const struct auth_settings *settings, struct verify_cache *cache,
-                   const struct auth_account *account, struct slice name, struct slice secret,
-                   bool *legacy);
+                   const struct auth_account *account, const struct scram_fake *fake,
+                   struct slice secret, bool *legacy);
+
+/*
+ * The secret was right: where the account's keys are not those that its secret would get today
+ * (the count was changed, or they came from elsewhere), the source is given new ones.
+ */
+struct err verify_renew(const struct auth_settings *settings, struct auth_source *source,
+                        const struct auth_account *account, struct slice secret,
+                        bool legacy) MUST_USE;
 
 /* ---- back-off ---- */
 
@@ -258,6 +285,7 @@ struct exchange {
     const struct mechanism *mechanism;
     struct arena *arena;
     struct claim name, authzid; /* an empty authzid: none was sent, or the same as the name */
+    struct scram_fake fake;     /* of the name */
     struct slice binding_type, binding; /* with a -PLUS mechanism */
     uint64_t now;                       /* FILETIME, for expiry */
 

@@ -80,19 +80,45 @@ bool scram_keys_match(const struct scram_keys *keys, enum scram_hash hash, struc
     return same;
 }
 
-static void make_fake(const struct auth_settings *settings, enum scram_hash hash, struct slice name,
-                      struct scram_keys *out)
+static unsigned iterations_of(struct slice credentials, unsigned otherwise)
+{
+    struct scram_keys keys;
+    unsigned iterations = otherwise;
+
+    if (scram_keys_find(credentials, SCRAM_SHA_256, &keys) ||
+        scram_keys_find(credentials, SCRAM_SHA_1, &keys))
+        iterations = keys.iterations;
+    mem_wipe(&keys, sizeof keys);
+    return iterations;
+}
+
+void scram_fake_init(struct scram_fake *fake, const struct auth_settings *settings,
+                     struct auth_source *source, struct slice name)
+{
+    const struct slice parts[] = {S("near"), name};
+    struct arena arena = ARENA_INIT;
+    struct auth_account some;
+    uint8_t point[32];
+
+    *fake = (struct scram_fake){settings, name, settings->iterations};
+    auth_hmac(settings->server_secret, parts, 2, point);
+    if (!failed(source->near(source, point, &arena, &some)))
+        fake->iterations = iterations_of(some.credentials, settings->iterations);
+    arena_wipe(&arena);
+}
+
+static void make_fake(const struct scram_fake *fake, enum scram_hash hash, struct scram_keys *out)
 {
     uint8_t bytes[3][32];
 
     for (size_t i = 0; i < 3; i++) {
         static const char *const uses[3] = {"salt", "stored", "server"};
-        const struct slice parts[] = {slice_str(uses[i]), slice_str(hashes[hash].name), name};
+        const struct slice parts[] = {slice_str(uses[i]), slice_str(hashes[hash].name), fake->name};
 
-        auth_hmac(settings->server_secret, parts, 3, bytes[i]);
+        auth_hmac(fake->settings->server_secret, parts, 3, bytes[i]);
     }
     *out = (struct scram_keys){
-        .iterations = settings->iterations, .salt_len = SCRAM_SALT, .key_len = hashes[hash].len};
+        .iterations = fake->iterations, .salt_len = SCRAM_SALT, .key_len = hashes[hash].len};
     memcpy(out->salt, bytes[0], SCRAM_SALT);
     memcpy(out->stored, bytes[1], 32);
     memcpy(out->server, bytes[2], 32);
@@ -151,20 +177,32 @@ bool scram_keys_find(struct slice credentials, enum scram_hash hash, struct scra
     return false;
 }
 
-bool scram_keys_of(const struct auth_settings *settings, const struct auth_account *account,
-                   struct slice name, enum scram_hash hash, struct scram_keys *out)
+bool scram_keys_of(const struct scram_fake *fake, const struct auth_account *account,
+                   enum scram_hash hash, struct scram_keys *out)
 {
     struct buf text = buf_make(1024);
-    struct scram_keys fake, found;
+    struct scram_keys made, found;
 
-    make_fake(settings, hash, name, &fake);
-    scram_keys_put(&fake, hash, &text);
+    make_fake(fake, hash, &made);
+    scram_keys_put(&made, hash, &text);
     bool parsed = scram_keys_find(account ? account->credentials : buf_slice(&text), hash, &found);
     bool real = account && parsed;
-    *out = real ? found : fake;
+    *out = real ? found : made;
     mem_wipe(&found, sizeof found);
     buf_done(&text);
     return real;
+}
+
+bool scram_keys_current(const struct auth_settings *settings, struct slice credentials)
+{
+    struct scram_keys keys;
+    bool current = true;
+
+    for (int hash = 0; hash < SCRAM_HASHES; hash++)
+        current = scram_keys_find(credentials, (enum scram_hash)hash, &keys) &&
+                  keys.iterations == settings->iterations && current;
+    mem_wipe(&keys, sizeof keys);
+    return current;
 }
 
 struct err auth_credentials_make(struct slice secret, unsigned iterations, struct buf *out)

@@ -234,8 +234,8 @@ static int find_keys(void *glob, sasl_server_params_t *params, unsigned flags, c
         struct buf text = buf_make(1024);
         struct scram_keys keys;
 
-        scram_keys_of(x->settings, x->name.reason == AUTH_OK ? exchange_actor(x) : NULL,
-                      x->name.stable, (enum scram_hash)h, &keys);
+        scram_keys_of(&x->fake, x->name.reason == AUTH_OK ? exchange_actor(x) : NULL,
+                      (enum scram_hash)h, &keys);
         scram_keys_put(&keys, (enum scram_hash)h, &text);
         buf_putc(&text, 0);
         params->utils->prop_set(params->propctx, h == 0 ? property : NULL,
@@ -311,7 +311,7 @@ static int check_secret(sasl_conn_t *conn, void *context, const char *user, cons
     bool known = x->name.reason == AUTH_OK;
 
     (void)conn, (void)user, (void)properties;
-    if (verify_secret(x->settings, x->auth->cache, known ? exchange_actor(x) : NULL, x->name.stable,
+    if (verify_secret(x->settings, x->auth->cache, known ? exchange_actor(x) : NULL, &x->fake,
                       slice_of(secret, len), &x->legacy_charset))
         return SASL_OK;
     refuse(x, known ? AUTH_WRONG_SECRET : x->name.reason);

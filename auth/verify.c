@@ -62,10 +62,10 @@ static bool try_both(const struct auth_settings *settings, const struct scram_ke
 }
 
 bool verify_secret(const struct auth_settings *settings, struct verify_cache *cache,
-                   const struct auth_account *account, struct slice name, struct slice secret,
-                   bool *legacy)
+                   const struct auth_account *account, const struct scram_fake *fake,
+                   struct slice secret, bool *legacy)
 {
-    const struct auth_account nobody = {.identity = name};
+    const struct auth_account nobody = {.identity = fake->name};
     struct scram_keys keys[SCRAM_HASHES];
     bool real[SCRAM_HASHES];
 
@@ -73,7 +73,7 @@ bool verify_secret(const struct auth_settings *settings, struct verify_cache *ca
     if (verify_cache_has(cache, account ? account : &nobody, secret, legacy))
         return true;
     for (int h = 0; h < SCRAM_HASHES; h++)
-        real[h] = scram_keys_of(settings, account, name, (enum scram_hash)h, &keys[h]);
+        real[h] = scram_keys_of(fake, account, (enum scram_hash)h, &keys[h]);
     /* An account that came from elsewhere may have SHA-1 keys only. */
     enum scram_hash hash = !real[SCRAM_SHA_256] && real[SCRAM_SHA_1] ? SCRAM_SHA_1 : SCRAM_SHA_256;
     bool right = try_both(settings, &keys[hash], hash, secret, legacy) && real[hash];
@@ -81,4 +81,24 @@ bool verify_secret(const struct auth_settings *settings, struct verify_cache *ca
     if (right)
         verify_cache_add(cache, account, secret, *legacy);
     return right;
+}
+
+struct err verify_renew(const struct auth_settings *settings, struct auth_source *source,
+                        const struct auth_account *account, struct slice secret, bool legacy)
+{
+    struct arena arena = ARENA_INIT;
+    struct buf keys = buf_make(4096);
+    struct err e = OK;
+
+    if (!source->set_credentials || scram_keys_current(settings, account->credentials))
+        return OK;
+    if (legacy && !to_utf8(settings->legacy_charset, secret, &arena, &secret))
+        e = ERR(ERR_INVALID, "the secret is not of the legacy character set any more");
+    if (!failed(e))
+        e = auth_credentials_make(secret, settings->iterations, &keys);
+    if (!failed(e))
+        e = source->set_credentials(source, account, buf_slice(&keys));
+    buf_wipe(&keys);
+    arena_wipe(&arena);
+    return e;
 }

@@ -7,31 +7,70 @@ static unsigned protocols_of(unsigned account)
            (account & ACCOUNT_MAPI ? AUTH_MAPI : 0u) | AUTH_LMTP;
 }
 
-static struct err lookup(struct auth_source *base, struct slice name, struct arena *in,
+static struct accounts *accounts_of(struct auth_source *source)
+{
+    return ((struct gateway_source *)source)->accounts;
+}
+
+static void convert(const struct account *account, struct auth_account *out)
+{
+    *out = (struct auth_account){
+        .identity = account->name,
+        .display_name = account->display_name,
+        .nt_domain = account->nt_domain,
+        .credentials = account->credentials,
+        .mailbox_id = account->mailbox_id,
+        .protocols = protocols_of(account->protocols) | (account->admin ? AUTH_OPS : 0u),
+        .locked = account->locked,
+        .admin = account->admin,
+        .expires = account->expires,
+        .generation = account->generation,
+    };
+}
+
+static struct err lookup(struct auth_source *source, struct slice name, struct arena *in,
                          struct auth_account *out)
 {
-    struct gateway_source *source = (struct gateway_source *)base;
     struct account account;
-    struct err e = accounts_lookup(source->accounts, name, in, &account);
+    struct err e = accounts_lookup(accounts_of(source), name, in, &account);
 
-    if (failed(e))
-        return e;
-    *out = (struct auth_account){
-        .identity = account.name,
-        .display_name = account.display_name,
-        .nt_domain = account.nt_domain,
-        .credentials = account.credentials,
-        .mailbox_id = account.mailbox_id,
-        .protocols = protocols_of(account.protocols) | (account.admin ? AUTH_OPS : 0u),
-        .locked = account.locked,
-        .admin = account.admin,
-        .expires = account.expires,
-        .generation = account.generation,
-    };
-    return OK;
+    if (!failed(e))
+        convert(&account, out);
+    return e;
+}
+
+static struct err near(struct auth_source *source, const uint8_t point[8], struct arena *in,
+                       struct auth_account *out)
+{
+    struct account account;
+    struct err e = accounts_near(accounts_of(source), point, in, &account);
+
+    if (!failed(e))
+        convert(&account, out);
+    return e;
+}
+
+static struct err set_credentials(struct auth_source *source, const struct auth_account *of,
+                                  struct slice credentials)
+{
+    struct arena arena = ARENA_INIT;
+    struct account account;
+    struct err e = accounts_lookup(accounts_of(source), of->identity, &arena, &account);
+
+    if (!failed(e) && account.generation != of->generation)
+        e = ERR(ERR_CONFLICT, "the account was changed meanwhile");
+    if (!failed(e)) {
+        account.credentials = credentials;
+        e = accounts_update(accounts_of(source), &account);
+    }
+    arena_wipe(&arena);
+    return e;
 }
 
 void gateway_source_init(struct gateway_source *source, struct accounts *accounts)
 {
-    *source = (struct gateway_source){.source = {.lookup = lookup}, .accounts = accounts};
+    *source = (struct gateway_source){
+        .source = {.lookup = lookup, .near = near, .set_credentials = set_credentials},
+        .accounts = accounts,
+    };
 }

@@ -2,12 +2,13 @@
 
 #include <jansson.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/system.h"
 
-enum { NAME_MAX_BYTES = 255 };
+enum { NAME_MAX_BYTES = 255, POINT_BYTES = 8 };
 
 struct accounts {
     struct engine *engine;
@@ -32,6 +33,15 @@ static struct account_key make_key(char kind, struct slice name)
         memcpy(key.bytes + 1, name.ptr, name.len);
     key.len += name.len;
     return key;
+}
+
+/* The place of an account on the circle. */
+static struct account_key make_circle_key(struct slice name)
+{
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+
+    SHA256(name.ptr, name.len, hash);
+    return make_key('R', slice_of(hash, POINT_BYTES));
 }
 
 static struct slice key_slice(const struct account_key *key)
@@ -222,6 +232,48 @@ struct err accounts_next(struct accounts *accounts, struct slice after, struct a
     return e;
 }
 
+/* The name of the first account on the circle whose key is `from` or behind it. */
+static struct err first_on_circle(struct engine_read *rd, const struct account_key *from,
+                                  struct arena *in, struct slice *name)
+{
+    struct slice key, value;
+    struct engine_cursor *cursor = engine_cursor_open(rd);
+    struct err e = engine_seek(cursor, key_slice(from), &key, &value);
+
+    if (!failed(e) && key.ptr[0] != 'R')
+        e = ERR(ERR_NOT_FOUND, "no account behind that point");
+    if (!failed(e))
+        *name = arena_slice(in, value);
+    engine_cursor_close(cursor);
+    return e;
+}
+
+static struct err near_account(struct engine_read *rd, const uint8_t point[POINT_BYTES],
+                               struct arena *in, struct account *out)
+{
+    struct account_key from = make_key('R', slice_of(point, POINT_BYTES));
+    struct account_key start = make_key('R', SLICE_EMPTY);
+    struct slice name;
+    struct err e = first_on_circle(rd, &from, in, &name);
+
+    if (e.code == ERR_NOT_FOUND)
+        e = first_on_circle(rd, &start, in, &name);
+    return failed(e) ? e : get_account(rd, name, in, out);
+}
+
+struct err accounts_near(struct accounts *accounts, const uint8_t point[POINT_BYTES],
+                         struct arena *in, struct account *out)
+{
+    struct engine_read *rd;
+    struct err e = engine_read_begin(accounts->partition, &rd);
+
+    if (failed(e))
+        return e;
+    e = near_account(rd, point, in, out);
+    engine_read_end(rd);
+    return e;
+}
+
 /* ---- changing ---- */
 
 enum change_kind { CHANGE_ADD, CHANGE_UPDATE, CHANGE_DELETE };
@@ -275,22 +327,28 @@ static struct err put_aliases(struct engine_write *w, const struct account *a)
     return OK;
 }
 
+static struct err drop_key(struct engine_write *w, struct account_key key)
+{
+    struct err e = engine_delete(w, key_slice(&key));
+
+    return e.code == ERR_NOT_FOUND ? OK : e;
+}
+
 static struct err drop_aliases(struct engine_write *w, const struct account *a)
 {
-    for (size_t i = 0; i < a->n_aliases; i++) {
-        struct account_key key = make_key('L', a->aliases[i]);
-        struct err e = engine_delete(w, key_slice(&key));
+    struct err e = OK;
 
-        if (failed(e) && e.code != ERR_NOT_FOUND)
-            return e;
-    }
-    return OK;
+    for (size_t i = 0; i < a->n_aliases && !failed(e); i++)
+        e = drop_key(w, make_key('L', a->aliases[i]));
+    return e;
 }
 
 static struct err put_account(struct engine_write *w, const struct account *a, uint64_t generation)
 {
-    struct account_key key = make_key('A', a->name);
+    struct account_key key = make_key('A', a->name), place = make_circle_key(a->name);
     struct err e = put_aliases(w, a);
+    if (!failed(e))
+        e = engine_put(w, key_slice(&place), a->name);
     char *text = failed(e) ? NULL : encode(a, generation, clock_now().wall);
 
     if (failed(e))
@@ -334,10 +392,10 @@ static struct err run_delete(struct engine_write *w, const struct account *a)
 
     if (!failed(e))
         e = drop_aliases(w, &old);
-    if (!failed(e)) {
-        struct account_key key = make_key('A', a->name);
-        e = engine_delete(w, key_slice(&key));
-    }
+    if (!failed(e))
+        e = drop_key(w, make_circle_key(a->name));
+    if (!failed(e))
+        e = drop_key(w, make_key('A', a->name));
     arena_wipe(&arena);
     return e;
 }

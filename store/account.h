@@ -53,6 +53,15 @@ struct err accounts_lookup(struct accounts *accounts, struct slice name, struct 
 struct err accounts_next(struct accounts *accounts, struct slice after, struct arena *in,
                          struct account *out) MUST_USE;
 
+/*
+ * Some account. All accounts stand on a circle, each in a place of its own that has nothing to do
+ * with its name; this is the first one from `point` on. So every account is some points' answer,
+ * and a point's answer changes only when an account comes or goes right there.
+ * ERR_NOT_FOUND: there is no account.
+ */
+struct err accounts_near(struct accounts *accounts, const uint8_t point[8], struct arena *in,
+                         struct account *out) MUST_USE;
+
 /* ERR_EXISTS: the name or an alias is another account's name or alias. ERR_INVALID: a name. */
 struct err accounts_add(struct accounts *accounts, const struct account *account) MUST_USE;
 

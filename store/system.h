@@ -5,6 +5,7 @@
  *
  *   'A' name                          account, as JSON
  *   'L' alias                         name of the account
+ *   'R' hash of name u64              name of the account: see accounts_near()
  *   'K' purpose                       32 random bytes
  *   'T' time u64, number u32          audit record: u16 length of the user, user, line
  *   'U' user 0x00 time u64, number    (empty) the same record by user

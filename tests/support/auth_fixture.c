@@ -31,6 +31,34 @@ static struct err lookup(struct auth_source *source, struct slice name, struct a
     return ERR(ERR_NOT_FOUND, "no such account");
 }
 
+/* The accounts share the circle evenly. */
+static struct err near(struct auth_source *source, const uint8_t point[8], struct arena *in,
+                       struct auth_account *out)
+{
+    struct fixture *f = (struct fixture *)((char *)source - offsetof(struct fixture, source));
+    uint32_t at;
+
+    memcpy(&at, point, sizeof at);
+    if (f->n_accounts == 0)
+        return ERR(ERR_NOT_FOUND, "no accounts");
+    return lookup(source, f->accounts[at % f->n_accounts].identity, in, out);
+}
+
+struct err fixture_set_credentials(struct auth_source *source, const struct auth_account *account,
+                                   struct slice credentials)
+{
+    struct fixture *f = (struct fixture *)((char *)source - offsetof(struct fixture, source));
+    char *identity = mem_slice_str(account->identity);
+    struct auth_account *now = fixture_account(f, identity);
+
+    free(identity);
+    if (now->generation != account->generation)
+        return ERR(ERR_CONFLICT, "changed meanwhile");
+    now->credentials = arena_slice(&f->arena, credentials);
+    now->generation++;
+    return OK;
+}
+
 static struct auth_account *add(struct fixture *f, const char *identity, const char *secret)
 {
     static struct buf cached; /* keys of "gatepost" are made once */
@@ -153,6 +181,7 @@ struct fixture *auth_fixture_new(void)
 
     pthread_mutex_init(&f->mutex, NULL);
     f->source.lookup = lookup;
+    f->source.near = near;
     f->sink.record = keep;
     f->log = (struct log){LOG_LEVEL_DEBUG, keep_log};
     f->loop = test_loop_new();

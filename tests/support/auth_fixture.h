@@ -55,6 +55,10 @@ int fixture_teardown(void **state);
 
 struct auth_account *fixture_account(struct fixture *f, const char *identity);
 
+/* For source.set_credentials, which is NULL until a test sets it. */
+struct err fixture_set_credentials(struct auth_source *source, const struct auth_account *account,
+                                   struct slice credentials);
+
 /* The peer's channel binding: every type of RFC 5929 and 9266 has made-up data. */
 void fixture_use_tls(struct fixture *f);
 

@@ -55,6 +55,14 @@ static struct err lookup(struct auth_source *source, struct slice name, struct a
     return OK;
 }
 
+/* All accounts have the same keys. */
+static struct err near(struct auth_source *source, const uint8_t point[8], struct arena *in,
+                       struct auth_account *out)
+{
+    (void)point;
+    return lookup(source, slice_str(users[0].name), in, out);
+}
+
 static void record(struct auth_sink *sink, const struct auth_record *rec, struct slice line)
 {
     struct fixture *fx = (struct fixture *)((uint8_t *)sink - offsetof(struct fixture, sink));
@@ -78,6 +86,7 @@ static void open_auth(struct fixture *fx)
     fx->credentials = buf_make(4096);
     assert_ok(auth_credentials_make(S(FIXTURE_SECRET), 4096, &fx->credentials));
     fx->source.lookup = lookup;
+    fx->source.near = near;
     fx->sink.record = record;
     assert_ok(auth_new(&config, &fx->source, &fx->sink, NULL, &fx->auth));
 }

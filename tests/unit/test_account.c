@@ -186,6 +186,57 @@ static void a_key_is_made_once_and_kept(void **state)
     assert_memory_not_equal(first, other, 32);
 }
 
+/* ---- the circle ---- */
+
+enum { ON_CIRCLE = 8, POINTS = 512 };
+
+/* Whose place is behind each of POINTS points, evenly spread. */
+static void look_around(struct world *w, char names[POINTS][8])
+{
+    for (unsigned i = 0; i < POINTS; i++) {
+        const uint8_t point[8] = {(uint8_t)(i >> 1), (uint8_t)(i << 7)};
+        struct account got;
+
+        assert_ok(accounts_near(w->accounts, point, &w->arena, &got));
+        snprintf(names[i], sizeof names[i], "%.*s", SLICE_ARG(got.name));
+    }
+}
+
+static void every_account_is_near_some_point_and_stays_there(void **state)
+{
+    struct world *w = *state;
+    static char before[POINTS][8], after[POINTS][8];
+    static const uint8_t somewhere[8] = {0x80};
+    unsigned found = 0, moved = 0, gone = 0;
+    struct account got;
+
+    assert_code(accounts_near(w->accounts, somewhere, &w->arena, &got), ERR_NOT_FOUND);
+    for (unsigned i = 0; i < ON_CIRCLE; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "user%u", i);
+        struct account account = make(name, NULL, 0);
+        assert_ok(accounts_add(w->accounts, &account));
+    }
+    look_around(w, before);
+    for (unsigned i = 0; i < POINTS; i++)
+        found |= 1u << (before[i][4] - '0');
+    assert_int_equal(found, (1u << ON_CIRCLE) - 1);
+
+    assert_ok(accounts_lookup(w->accounts, S("user3"), &w->arena, &got));
+    got.locked = true;
+    assert_ok(accounts_update(w->accounts, &got));
+    look_around(w, after);
+    assert_memory_equal(before, after, sizeof before);
+
+    assert_ok(accounts_delete(w->accounts, S("user3")));
+    look_around(w, after);
+    for (unsigned i = 0; i < POINTS; i++) {
+        gone += strcmp(before[i], "user3") == 0;
+        moved += strcmp(before[i], after[i]) != 0;
+    }
+    assert_int_equal(moved, gone);
+}
+
 /* ---- audit ---- */
 
 struct lines {
@@ -307,6 +358,7 @@ int main(void)
         WORLD(bad_names_are_refused),
         WORLD(accounts_are_listed_in_order_without_aliases),
         WORLD(a_key_is_made_once_and_kept),
+        WORLD(every_account_is_near_some_point_and_stays_there),
         WORLD(records_are_found_by_time_and_by_user),
         WORLD(the_newest_record_tells_where_to_go_on),
         WORLD(old_records_are_trimmed_from_both_indexes),

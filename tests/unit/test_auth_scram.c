@@ -93,6 +93,124 @@ static void an_unknown_name_has_a_salt_that_stays_and_the_usual_count(void **sta
     assert_int_equal(strlen(without.salt), strlen(known.salt));
 }
 
+/* The count of iterations that a client is shown for a name. */
+static unsigned shown_count(struct fixture *f, const char *name)
+{
+    struct scram_client c = {
+        .mechanism = "SCRAM-SHA-256", .header = "n,,", .name = name, .secret = "x"};
+
+    scram_log_on(f, &c);
+    return c.iterations;
+}
+
+static struct slice keys_of(struct fixture *f, const char *secret, unsigned iterations)
+{
+    struct buf keys = buf_make(4096);
+
+    assert_ok(auth_credentials_make(slice_str(secret), iterations, &keys));
+    struct slice kept = arena_slice(&f->arena, buf_slice(&keys));
+    buf_done(&keys);
+    return kept;
+}
+
+/* What unknown names must not have of their own: a count, or a change of counts. */
+static void unknown_names_have_counts_like_accounts_and_change_with_them(void **state)
+{
+    enum { NAMES = 100 };
+    struct fixture *f = *state;
+    struct slice newer = keys_of(f, "gatepost", 6000);
+    unsigned before[NAMES], with_newer = 0;
+    char name[32];
+
+    for (size_t i = 0; i < f->n_accounts; i += 2)
+        f->accounts[i].credentials = newer;
+    for (unsigned i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "stranger%u", i);
+        before[i] = shown_count(f, name);
+        assert_true(before[i] == 4096 || before[i] == 6000);
+        with_newer += before[i] == 6000;
+    }
+    assert_in_range(with_newer, NAMES / 4, NAMES * 3 / 4);
+    f->config.iterations = 5000; /* no account has that yet */
+    assert_ok(auth_reconfigure(f->auth, &f->config));
+    for (unsigned i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "STRANGER%u@example.org", i);
+        assert_int_equal(shown_count(f, name), before[i]);
+    }
+    for (size_t i = 1; i < f->n_accounts; i += 2)
+        f->accounts[i].credentials = newer;
+    for (unsigned i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "stranger%u", i);
+        assert_int_equal(shown_count(f, name), 6000);
+    }
+}
+
+static void a_right_secret_in_plain_gets_keys_of_the_configured_count(void **state)
+{
+    struct fixture *f = *state;
+    struct auth_account *alice = fixture_account(f, "alice");
+
+    f->source.set_credentials = fixture_set_credentials;
+    f->config.iterations = 6000;
+    assert_ok(auth_reconfigure(f->auth, &f->config));
+    assert_int_equal(fixture_password(f, S("alice"), S("wrong")), AUTH_WRONG_SECRET);
+    assert_int_equal(log_on(f, "SCRAM-SHA-1", "n,,", "alice", "gatepost", NULL), AUTH_OK);
+    assert_int_equal(fixture_password(f, S("dora"), S("gatepost")), AUTH_LOCKED);
+    assert_int_equal(shown_count(f, "alice"), 4096);
+    assert_int_equal(shown_count(f, "dora"), 4096);
+
+    assert_int_equal(fixture_password(f, S("alice"), S("gatepost")), AUTH_OK);
+    assert_int_equal(shown_count(f, "alice"), 6000);
+    assert_int_equal(log_on(f, "SCRAM-SHA-256", "n,,", "alice", "gatepost", NULL), AUTH_OK);
+    assert_int_equal(log_on(f, "SCRAM-SHA-1", "n,,", "alice", "gatepost", NULL), AUTH_OK);
+    assert_int_equal(fixture_password(f, S("alice"), S("wrong")), AUTH_WRONG_SECRET);
+    /* once, and not again */
+    uint64_t generation = alice->generation;
+    assert_int_equal(fixture_password(f, S("alice"), S("gatepost")), AUTH_OK);
+    assert_true(alice->generation == generation);
+}
+
+/* Latin-1 on the wire, UTF-8 in the keys: they stay keys of the same secret. */
+static void keys_are_renewed_of_what_the_secret_means(void **state)
+{
+    struct fixture *f = *state;
+    const char *zoe = "zo\xc3\xab";
+
+    f->source.set_credentials = fixture_set_credentials;
+    f->config.iterations = 6000;
+    f->config.legacy_charset = "ISO-8859-1";
+    assert_ok(auth_reconfigure(f->auth, &f->config));
+    assert_int_equal(fixture_password(f, slice_str(zoe),
+                                      S("Gr\xfc\xdf"
+                                        "e")),
+                     AUTH_OK);
+    assert_int_equal(shown_count(f, zoe), 6000);
+    assert_int_equal(log_on(f, "SCRAM-SHA-256", "n,,", zoe,
+                            "Gr\xc3\xbc\xc3\x9f"
+                            "e",
+                            NULL),
+                     AUTH_OK);
+}
+
+static struct err fail_to_set(struct auth_source *source, const struct auth_account *account,
+                              struct slice credentials)
+{
+    (void)source, (void)account, (void)credentials;
+    return ERR(ERR_NO_SPACE, "the disk is full");
+}
+
+static void whether_keys_can_be_renewed_is_of_no_matter_to_the_verdict(void **state)
+{
+    struct fixture *f = *state;
+
+    f->source.set_credentials = fail_to_set;
+    f->config.iterations = 6000;
+    assert_ok(auth_reconfigure(f->auth, &f->config));
+    assert_int_equal(fixture_password(f, S("alice"), S("gatepost")), AUTH_OK);
+    assert_int_equal(shown_count(f, "alice"), 4096);
+    assert_int_equal(fixture_password(f, S("alice"), S("gatepost")), AUTH_OK);
+}
+
 static void an_account_with_keys_of_one_hash_looks_like_one_with_both(void **state)
 {
     struct fixture *f = *state;
@@ -395,6 +513,10 @@ int main(void)
         T(the_right_secret_logs_on_by_either_hash),
         T(every_name_ends_where_plain_ends_it),
         T(an_unknown_name_has_a_salt_that_stays_and_the_usual_count),
+        T(unknown_names_have_counts_like_accounts_and_change_with_them),
+        T(a_right_secret_in_plain_gets_keys_of_the_configured_count),
+        T(keys_are_renewed_of_what_the_secret_means),
+        T(whether_keys_can_be_renewed_is_of_no_matter_to_the_verdict),
         T(an_account_with_keys_of_one_hash_looks_like_one_with_both),
         T(names_with_commas_and_equals_signs_are_decoded_once),
         T(an_authorization_identity_is_an_administrators),
