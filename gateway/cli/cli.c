@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 static const struct cli_option no_options[] = {{NULL, false}};
@@ -35,6 +36,24 @@ struct cli_option_value {
 };
 
 /* ---- failing ---- */
+
+json_t *cli_json_text(struct slice s)
+{
+    json_t *text = json_stringn(s.len ? (const char *)s.ptr : "", s.len);
+
+    if (!text) {
+        struct buf out = buf_make(2 * s.len);
+
+        for (size_t i = 0; i < s.len; i++) {
+            if (s.ptr[i] >= 0x80)
+                buf_putc(&out, (uint8_t)(0xC0 | s.ptr[i] >> 6));
+            buf_putc(&out, s.ptr[i] < 0x80 ? s.ptr[i] : (uint8_t)(0x80 | (s.ptr[i] & 0x3F)));
+        }
+        text = json_stringn((const char *)out.data, out.len);
+        buf_done(&out);
+    }
+    return text;
+}
 
 int cli_fail(const struct cli *cli, const char *format, ...)
 {

@@ -11,6 +11,8 @@
 #ifndef GATEPOST_GATEWAY_CLI_CLI_H
 #define GATEPOST_GATEWAY_CLI_CLI_H
 
+#include <jansson.h>
+
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -59,6 +61,9 @@ int cli_fail_err(const struct cli *cli, const char *what, struct err e);
 
 /* Says how the command is used; returns CLI_USAGE. */
 int cli_usage(const struct cli *cli);
+
+/* Text for --json. What is not UTF-8 is taken for latin-1, so that JSON can hold it. */
+json_t *cli_json_text(struct slice s) MUST_USE;
 
 /* ---- the commands ---- */
 

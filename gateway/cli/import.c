@@ -3,6 +3,9 @@
  *
  * Can be repeated and resumed: a message whose bytes the folder has already is passed over, as
  * often as it has them. Two copies in the source become two in the folder, once.
+ *
+ * What is wrong with one message or one folder costs that one, and is told; what is wrong with the
+ * store (no space, the quota) ends the import at that message, and what was not read is told too.
  */
 #include <unistd.h>
 
@@ -33,6 +36,14 @@ struct target {
     char *path;
     uint64_t fid;
     struct seen seen;
+    bool unusable; /* there can be no such folder */
+};
+
+/* A message in its file. */
+struct spot {
+    size_t operand;
+    char *path; /* own memory; NULL: none */
+    unsigned number;
 };
 
 struct import {
@@ -46,10 +57,12 @@ struct import {
     struct store_new_message group[GROUP_MESSAGES];
     struct arena group_arena;
     size_t n_group, group_bytes;
+    struct spot group_spots[GROUP_MESSAGES];
     /* figures */
     uint64_t done, passed, failed, read_bytes, all_bytes;
     bool show_progress;
-    bool broken;
+    size_t operand;      /* that is being read */
+    struct spot stopped; /* the first message that was not imported, and the end of it all */
 };
 
 /* ---- what a folder has ---- */
@@ -144,6 +157,60 @@ static struct err note_folder(struct import *im, struct target *t)
     return e.code == ERR_NOT_FOUND ? OK : e;
 }
 
+/* ---- trouble ---- */
+
+static void spot_set(struct spot *spot, size_t operand, const char *path, unsigned number)
+{
+    free(spot->path);
+    *spot = (struct spot){operand, mem_slice_str(slice_str(path)), number};
+}
+
+static bool is_over(const struct import *im)
+{
+    return im->stopped.path != NULL;
+}
+
+/* Something of the source cannot be imported; the import goes on. */
+static void trouble(void *ctx, const char *text)
+{
+    struct import *im = ctx;
+
+    im->failed++;
+    fprintf(stderr, "%sgatepost: import: %s\n", im->show_progress ? "\n" : "", text);
+}
+
+static void trouble_with(struct import *im, const struct mailfile_message *m, struct err e)
+{
+    struct buf text = buf_make(16384);
+
+    buf_printf(&text, "%s, message %u: %s: %s", m->path, m->number, err_sentence(e.code), e.why);
+    buf_putc(&text, 0);
+    trouble(im, (const char *)text.data);
+    buf_done(&text);
+}
+
+/* Is it the store's trouble, which every other message would meet, too? */
+static bool ends_import(struct err e)
+{
+    return e.code != ERR_TOO_BIG && e.code != ERR_INVALID && e.code != ERR_DENIED;
+}
+
+static void stop(struct import *im, const struct spot *at, struct err e)
+{
+    fprintf(stderr, "%sgatepost: import: stopped at %s, message %u: %s: %s\n",
+            im->show_progress ? "\n" : "", at->path, at->number, err_sentence(e.code), e.why);
+    spot_set(&im->stopped, at->operand, at->path, at->number);
+}
+
+static void stop_here(struct import *im, const struct mailfile_message *m, struct err e)
+{
+    struct spot here = {.path = NULL};
+
+    spot_set(&here, im->operand, m->path, m->number);
+    stop(im, &here, e);
+    free(here.path);
+}
+
 /* ---- folders ---- */
 
 static struct err find_folder(struct import *im, struct slice path, uint64_t *fid)
@@ -190,29 +257,45 @@ static char *path_of(const struct import *im, const char *below)
     return text;
 }
 
-static struct target *target_of(struct import *im, const char *below)
+static struct target *target_find(struct import *im, const char *path)
 {
-    char *path = path_of(im, below);
     struct target *t = im->targets;
 
     while (t && strcmp(t->path, path) != 0)
         t = t->next;
-    if (t) {
-        free(path);
-        return t;
-    }
-    t = mem_new(sizeof *t);
-    t->path = path;
+    return t;
+}
+
+static struct target *target_new(struct import *im, const char *path)
+{
+    struct target *t = mem_new(sizeof *t);
+
+    t->path = mem_slice_str(slice_str(path));
     t->next = im->targets;
     im->targets = t;
-    struct err e = make_folder(im, slice_str(path), &t->fid);
-    if (!failed(e))
-        e = note_folder(im, t);
-    if (failed(e)) {
-        cli_fail_err(im->cli, path, e);
-        im->broken = true;
-    }
     return t;
+}
+
+/* Where the message goes; NULL: nowhere, and that was told. */
+static struct target *target_of(struct import *im, const struct mailfile_message *m)
+{
+    char *path = path_of(im, m->folder);
+    struct target *t = target_find(im, path);
+    struct err e = OK;
+
+    if (!t) {
+        t = target_new(im, path);
+        e = make_folder(im, slice_str(path), &t->fid);
+        if (!failed(e))
+            e = note_folder(im, t);
+        if (failed(e) && ends_import(e))
+            stop_here(im, m, e);
+        t->unusable = failed(e);
+    }
+    free(path);
+    if (t->unusable && !is_over(im))
+        trouble_with(im, m, ERR(ERR_INVALID, "there can be no such folder"));
+    return t->unusable ? NULL : t;
 }
 
 /* ---- messages ---- */
@@ -241,23 +324,29 @@ static void clear_group(struct import *im)
     im->n_group = im->group_bytes = 0;
 }
 
+/* All of the group or nothing: where it does not fit, its messages are tried one by one. */
+static void append_some(struct import *im, size_t from, size_t n)
+{
+    struct store_append rq;
+
+    store_append_init(&rq);
+    rq.fid = im->group_target->fid;
+    rq.messages = im->group + from;
+    rq.n = n;
+    struct err e = store_run(im->mailbox, &rq.op);
+    if (!failed(e))
+        im->done += n;
+    else if (n == 1)
+        stop(im, &im->group_spots[from], e);
+    else
+        for (size_t i = 0; i < n && !is_over(im); i++)
+            append_some(im, from + i, 1);
+}
+
 static void append_group(struct import *im)
 {
-    if (im->n_group && !im->broken) {
-        struct store_append rq;
-
-        store_append_init(&rq);
-        rq.fid = im->group_target->fid;
-        rq.messages = im->group;
-        rq.n = im->n_group;
-        struct err e = store_run(im->mailbox, &rq.op);
-        if (failed(e)) {
-            cli_fail_err(im->cli, im->group_target->path, e);
-            im->broken = true;
-        } else {
-            im->done += im->n_group;
-        }
-    }
+    if (im->n_group && !is_over(im))
+        append_some(im, 0, im->n_group);
     clear_group(im);
 }
 
@@ -300,20 +389,13 @@ static struct err prepare(struct import *im, struct slice bytes, struct store_pr
     return store_prepare(im->store, spool, out);
 }
 
-static void trouble(void *ctx, const char *text)
-{
-    struct import *im = ctx;
-
-    im->failed++;
-    fprintf(stderr, "%sgatepost: import: %s\n", im->show_progress ? "\n" : "", text);
-}
-
 static void add_to_group(struct import *im, struct target *target, const struct mailfile_message *m,
                          struct store_prepared *prepared)
 {
     if (im->n_group && (im->group_target != target || im->n_group == GROUP_MESSAGES ||
                         im->group_bytes + m->bytes.len > GROUP_BYTES))
         append_group(im);
+    spot_set(&im->group_spots[im->n_group], im->operand, m->path, m->number);
     struct store_new_message *new = &im->group[im->n_group++];
     *new = (struct store_new_message){
         .prepared = prepared,
@@ -326,20 +408,31 @@ static void add_to_group(struct import *im, struct target *target, const struct 
     im->group_bytes += m->bytes.len;
 }
 
+/* Returns whether to go on. What waits in the group comes before this message. */
+static bool cannot_prepare(struct import *im, const struct mailfile_message *m, struct err e)
+{
+    if (!ends_import(e)) {
+        trouble_with(im, m, e);
+        return true;
+    }
+    append_group(im);
+    if (!is_over(im))
+        stop_here(im, m, e);
+    return false;
+}
+
 static bool import_one(void *ctx, const struct mailfile_message *m)
 {
     struct import *im = ctx;
-    struct target *target = target_of(im, m->folder);
+    struct target *target = target_of(im, m);
     struct store_prepared *prepared;
 
     im->read_bytes += m->bytes.len;
-    if (im->broken)
-        return false;
+    if (!target)
+        return !is_over(im);
     struct err e = prepare(im, m->bytes, &prepared);
-    if (failed(e)) {
-        trouble(im, err_sentence(e.code));
-        return e.code == ERR_TOO_BIG;
-    }
+    if (failed(e))
+        return cannot_prepare(im, m, e);
     if (seen_take(&target->seen, store_prepared_hash(prepared))) {
         im->passed++;
         store_prepared_free(prepared);
@@ -347,7 +440,47 @@ static bool import_one(void *ctx, const struct mailfile_message *m)
         add_to_group(im, target, m, prepared);
     }
     show_progress(im, false);
-    return !im->broken;
+    return !is_over(im);
+}
+
+/* ---- the end ---- */
+
+/* The first operand of which nothing was imported. */
+static size_t first_left(const struct import *im)
+{
+    return is_over(im) ? im->stopped.operand + 1 : im->cli->n_operands;
+}
+
+static void report_json(const struct import *im)
+{
+    const struct cli *cli = im->cli;
+    json_t *left = json_array();
+
+    for (size_t i = first_left(im); i < cli->n_operands; i++)
+        json_array_append_new(left, cli_json_text(slice_str(cli->operands[i])));
+    json_t *report =
+        json_pack("{sI sI sI so}", "imported", (json_int_t)im->done, "already_there",
+                  (json_int_t)im->passed, "failed", (json_int_t)im->failed, "not_imported", left);
+    if (is_over(im)) {
+        json_object_set_new(report, "stopped_at", cli_json_text(slice_str(im->stopped.path)));
+        json_object_set_new(report, "stopped_at_message", json_integer(im->stopped.number));
+    }
+    json_dumpf(report, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(report);
+}
+
+/* What an administrator needs to know to go on. */
+static void report_stop(const struct import *im)
+{
+    const struct cli *cli = im->cli;
+
+    for (size_t i = first_left(im); i < cli->n_operands; i++)
+        fprintf(stderr, "gatepost: import: not imported: %s\n", cli->operands[i]);
+    fprintf(stderr,
+            "gatepost: import: nothing from %s, message %u, on was imported; when that is "
+            "mended give the same command again, and it goes on there\n",
+            im->stopped.path, im->stopped.number);
 }
 
 static int import_all(struct import *im)
@@ -356,18 +489,18 @@ static int import_all(struct import *im)
 
     for (size_t i = 1; i < cli->n_operands; i++)
         im->all_bytes += mailfile_size(cli->operands[i]);
-    for (size_t i = 1; i < cli->n_operands && !im->broken; i++)
-        mailfile_read(cli->operands[i], import_one, trouble, im);
+    for (im->operand = 1; im->operand < cli->n_operands && !is_over(im); im->operand++)
+        mailfile_read(cli->operands[im->operand], import_one, trouble, im);
     append_group(im);
     show_progress(im, true);
     if (cli->json)
-        printf("{\"imported\":%llu,\"already_there\":%llu,\"failed\":%llu}\n",
-               (unsigned long long)im->done, (unsigned long long)im->passed,
-               (unsigned long long)im->failed);
+        report_json(im);
     else if (!im->show_progress)
         printf("%llu imported, %llu already there, %llu failed\n", (unsigned long long)im->done,
                (unsigned long long)im->passed, (unsigned long long)im->failed);
-    return im->broken || im->failed ? CLI_FAILED : CLI_OK;
+    if (is_over(im))
+        report_stop(im);
+    return is_over(im) || im->failed ? CLI_FAILED : CLI_OK;
 }
 
 static void free_targets(struct import *im)
@@ -412,6 +545,9 @@ int cli_import(struct cli *cli)
         cli_close(&world);
     }
     free_targets(im);
+    for (size_t i = 0; i < GROUP_MESSAGES; i++)
+        free(im->group_spots[i].path);
+    free(im->stopped.path);
     free(im);
     arena_wipe(&arena);
     return status;

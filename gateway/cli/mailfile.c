@@ -14,6 +14,8 @@ struct reader {
     bool (*each)(void *ctx, const struct mailfile_message *message);
     void (*trouble)(void *ctx, const char *text);
     void *ctx;
+    const char *path; /* of the file that is being read */
+    unsigned number;  /* of messages in it so far */
     bool stopped;
 };
 
@@ -56,6 +58,8 @@ static bool file_open(struct reader *r, const char *path, struct file *f)
         return false;
     }
     f->bytes = slice_of(f->map, f->map ? (size_t)f->st.st_size : 0);
+    r->path = path;
+    r->number = 0;
     return true;
 }
 
@@ -99,7 +103,11 @@ static void tell(struct reader *r, struct slice raw, bool unquote, struct mailfi
 
     put_message(&bytes, raw, unquote);
     m->bytes = buf_slice(&bytes);
-    if (!r->each(r->ctx, m))
+    m->path = r->path;
+    m->number = ++r->number;
+    if (bytes.failed)
+        tell_trouble(r, r->path, "has a message that is too big");
+    else if (!r->each(r->ctx, m))
         r->stopped = true;
     buf_done(&bytes);
 }
@@ -312,6 +320,16 @@ static struct dirent **entries_of(const char *dir, int *n)
     return list;
 }
 
+/* The same; a directory that cannot be read has none, and is told. */
+static struct dirent **read_entries(struct reader *r, const char *dir, int *n)
+{
+    struct dirent **list = entries_of(dir, n);
+
+    if (*n < 0)
+        tell_trouble(r, dir, strerror(errno));
+    return list;
+}
+
 static void free_entries(struct dirent **list, int n)
 {
     for (int i = 0; i < n; i++)
@@ -326,7 +344,7 @@ static void read_maildir_part(struct reader *r, const char *dir, const char *par
     int n;
 
     snprintf(path, sizeof path, "%s/%s", dir, part);
-    struct dirent **list = entries_of(path, &n);
+    struct dirent **list = read_entries(r, path, &n);
     for (int i = 0; i < n && !r->stopped; i++) {
         char file[8192 + 512];
 
@@ -427,7 +445,7 @@ static void read_directory(struct reader *r, const char *dir, const char *folder
         read_maildir_part(r, dir, "new", folder, &k);
         arena_done(&k.arena);
     }
-    struct dirent **list = entries_of(dir, &n);
+    struct dirent **list = read_entries(r, dir, &n);
     for (int i = 0; i < n && !r->stopped; i++)
         if (strcmp(list[i]->d_name, ".") != 0 && strcmp(list[i]->d_name, "..") != 0)
             read_entry(r, dir, list[i]->d_name, maildir, folder, depth);
@@ -436,22 +454,19 @@ static void read_directory(struct reader *r, const char *dir, const char *folder
 
 /* ---- the face ---- */
 
-bool mailfile_read(const char *path,
+void mailfile_read(const char *path,
                    bool (*each)(void *ctx, const struct mailfile_message *message),
                    void (*trouble)(void *ctx, const char *text), void *ctx)
 {
     struct reader r = {.each = each, .trouble = trouble, .ctx = ctx};
     struct stat st;
 
-    if (stat(path, &st) != 0) {
+    if (stat(path, &st) != 0)
         tell_trouble(&r, path, strerror(errno));
-        return false;
-    }
-    if (S_ISDIR(st.st_mode))
+    else if (S_ISDIR(st.st_mode))
         read_directory(&r, path, "", 0);
     else
         read_file(&r, path);
-    return true;
 }
 
 static uint64_t size_below(const char *path, int depth)

@@ -14,6 +14,8 @@
 /* One message. All of it dies when `each` returns. */
 struct mailfile_message {
     struct slice bytes;
+    const char *path;   /* of its file */
+    unsigned number;    /* within the file, from 1 */
     const char *folder; /* path below the one that was asked for; "" for that itself */
     uint16_t flags;
     const struct slice *keywords;
@@ -25,9 +27,9 @@ struct mailfile_message {
 /*
  * Every message at `path`: a Maildir (with its Maildir++ and nested folders), a directory of .eml
  * and .mbox files, an mbox, or a single message. `each` returns false to stop. `trouble` is told
- * of files that cannot be read, which are passed over. False: there is nothing at that path.
+ * of what cannot be read, which is passed over.
  */
-bool mailfile_read(const char *path,
+void mailfile_read(const char *path,
                    bool (*each)(void *ctx, const struct mailfile_message *message),
                    void (*trouble)(void *ctx, const char *text), void *ctx);
 

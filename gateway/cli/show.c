@@ -212,25 +212,6 @@ static void print_side_by_side(struct slice left, struct slice right)
     }
 }
 
-/* What is not UTF-8 is shown as latin-1, so that JSON can hold it. */
-static json_t *json_text(struct slice s)
-{
-    json_t *text = json_stringn(s.len ? (const char *)s.ptr : "", s.len);
-
-    if (!text) {
-        struct buf out = buf_make(2 * s.len);
-
-        for (size_t i = 0; i < s.len; i++) {
-            if (s.ptr[i] >= 0x80)
-                buf_putc(&out, (uint8_t)(0xC0 | s.ptr[i] >> 6));
-            buf_putc(&out, s.ptr[i] < 0x80 ? s.ptr[i] : (uint8_t)(0x80 | (s.ptr[i] & 0x3F)));
-        }
-        text = json_stringn((const char *)out.data, out.len);
-        buf_done(&out);
-    }
-    return text;
-}
-
 static json_t *json_props(const struct prop_list *list)
 {
     json_t *object = json_object();
@@ -245,7 +226,7 @@ static json_t *json_props(const struct prop_list *list)
         prop_print(prop_type(prop->tag), &prop->value, OUT_MAX, &value);
         bool text = prop_type(prop->tag) == PROP_STRING;
         json_object_set_new(object, name ? name : number,
-                            json_text(text ? prop->value.bytes : buf_slice(&value)));
+                            cli_json_text(text ? prop->value.bytes : buf_slice(&value)));
         buf_done(&value);
     }
     return object;
@@ -265,12 +246,12 @@ static void print_json(const struct show *s)
         oxcmail_attachment(&s->mail, i, &attachment);
         json_array_append_new(attachments, json_props(&attachment));
     }
-    json_t *all =
-        json_pack("{s{so so so} s{sI sI sI so so so}}", "mapi", "properties", json_props(&list),
-                  "recipients", rows, "attachments", attachments, "imap", "UID",
-                  (json_int_t)s->row.uid, "MODSEQ", (json_int_t)s->row.modseq, "RFC822.SIZE",
-                  (json_int_t)s->row.size, "ENVELOPE", json_text(s->meta.envelope), "BODYSTRUCTURE",
-                  json_text(s->meta.bodystructure), "text", json_text(buf_slice(&s->right)));
+    json_t *all = json_pack(
+        "{s{so so so} s{sI sI sI so so so}}", "mapi", "properties", json_props(&list), "recipients",
+        rows, "attachments", attachments, "imap", "UID", (json_int_t)s->row.uid, "MODSEQ",
+        (json_int_t)s->row.modseq, "RFC822.SIZE", (json_int_t)s->row.size, "ENVELOPE",
+        cli_json_text(s->meta.envelope), "BODYSTRUCTURE", cli_json_text(s->meta.bodystructure),
+        "text", cli_json_text(buf_slice(&s->right)));
     json_dumpf(all, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(all);

@@ -1,0 +1,80 @@
+"""Import: what was imported and what was not is said, and the same command goes on where it stopped."""
+import json
+
+import gate as gates
+
+
+def message(number, size=2000):
+    return f"Subject: number {number}\r\nMessage-ID: <{number}@example.org>\r\n\r\n{'x' * size}\r\n"
+
+
+def write_mbox(path, numbers):
+    path.write_text("".join(f"From a@b Mon Jan  5 10:00:0{n % 10} 2026\n" + message(n).replace("\r", "") + "\n"
+                            for n in numbers))
+    return path
+
+
+def write_maildir(path, numbers):
+    for part in ("cur", "new", "tmp"):
+        (path / part).mkdir(parents=True)
+    for n in numbers:
+        (path / "cur" / f"{n:04}.host:2,S").write_text(message(n), newline="")
+    return path
+
+
+def subjects(g, folder="INBOX"):
+    imap = g.imap("alice", "secret")
+    count = int(imap.select(folder)[1][0])
+    found = imap.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1] if count else []
+    imap.logout()
+    return [int(part[1].split()[-1]) for part in found if isinstance(part, tuple)]
+
+
+def test_an_import_that_meets_the_quota_says_where_it_stopped_and_goes_on_there(gate, tmp_path):
+    first = write_maildir(tmp_path / "first", range(100))
+    second = write_mbox(tmp_path / "second.mbox", range(100, 300))
+    third, fourth = write_mbox(tmp_path / "third.mbox", [300, 301]), write_mbox(tmp_path / "fourth.mbox", [302])
+    gate.command("user", "set", "alice", "quota=400K")
+
+    done = gate.command("import", "alice", first, second, third, fourth, "--json", check=False)
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["stopped_at"] == str(second) and report["failed"] == 0
+    assert report["not_imported"] == [str(third), str(fourth)]
+    assert str(second) in done.stderr and "quota" in done.stderr
+    there = subjects(gate)
+    # All before the message that was named is there, and nothing from it on.
+    assert there == list(range(100 + report["stopped_at_message"] - 1))
+    assert report["imported"] == len(there) > 150
+
+    gate.command("user", "set", "alice", "quota=none")
+    done = gate.command("import", "alice", first, second, third, fourth, "--json")
+    report = json.loads(done.stdout)
+    assert (report["already_there"], report["imported"], report["not_imported"]) == (len(there), 303 - len(there), [])
+    assert subjects(gate) == list(range(303))
+
+
+def test_an_import_without_space_stops_at_the_first_message_and_names_what_was_not_read(tmp_path):
+    g = gates.Gate(tmp_path / "g")
+    g.add_user("alice", "secret")
+    g.config.write_text(g.config.read_text().replace('reserve = "0"', 'reserve = "100000G"'))
+    mail, other = write_mbox(tmp_path / "a.mbox", range(3)), write_mbox(tmp_path / "b.mbox", range(3, 6))
+    done = g.command("import", "alice", mail, other, check=False)
+    assert done.returncode == 1 and "0 imported" in done.stdout
+    assert f"stopped at {mail}, message 1" in done.stderr
+    assert f"not imported: {other}" in done.stderr
+    g.config.write_text(g.config.read_text().replace('reserve = "100000G"', 'reserve = "0"'))
+    assert "6 imported" in g.command("import", "alice", mail, other).stdout
+
+
+def test_what_is_wrong_with_one_file_or_folder_costs_that_one_only(gate, tmp_path):
+    maildir = write_maildir(tmp_path / "mail", [0, 1])
+    write_maildir(maildir / ("." + "long" * 60), [2])
+    write_maildir(maildir / ".Good", [3])
+    unreadable = tmp_path / "nowhere"
+    done = gate.command("import", "alice", unreadable, maildir, "--json", check=False)
+    report = json.loads(done.stdout)
+    assert done.returncode == 1 and "stopped_at" not in report
+    assert f"{unreadable}: No such file" in done.stderr
+    assert subjects(gate) == [0, 1] and subjects(gate, "Good") == [3]
+    assert report["imported"] + report["failed"] == 5 and report["imported"] >= 3
