@@ -1,0 +1,115 @@
+"""getmail6, over POP3 and IMAP, plain and over TLS. (It knows neither STLS nor STARTTLS.)"""
+import re
+
+import pytest
+
+import clients
+import mails
+from test_fetchmail import delivered, local, on_the_server
+
+DOORS = {
+    "POP3": ("SimplePOP3Retriever", "pop3"),
+    "POP3S": ("SimplePOP3SSLRetriever", "pop3s"),
+    "IMAP": ("SimpleIMAPRetriever", "imap"),
+    "IMAPS": ("SimpleIMAPSSLRetriever", "imaps"),
+}
+
+
+def bare(message):
+    """getmail takes a message apart and makes one of the parts: with fields of its own, without Return-Path
+    where there are two, and with white space that differs."""
+    return b" ".join(re.sub(rb"(?m)^(X-getmail-|Return-Path:).*\n", b"", message).split())
+
+
+def wanted(messages):
+    return sorted(bare(local(m)) for m in messages)
+
+
+class Getmail:
+    def __init__(self, g, door, options, more=""):
+        retriever, listener = DOORS[door]
+        self.home = g.dir / "home"
+        self.box = self.home / "box"
+        self.box.mkdir(parents=True)
+        deliver = self.home / "deliver"
+        deliver.write_text(f"#!/bin/sh\ncat >$(mktemp {self.box}/XXXXXX)\n")
+        deliver.chmod(0o755)
+        tls = f"ca_certs = {g.cert}" if "SSL" in retriever else ""
+        self.rc = clients.write_private(self.home / "rc", f"""\
+[retriever]
+type = {retriever}
+server = localhost
+port = {g.ports[listener]}
+username = alice
+password = secret
+{tls}
+{more}
+
+[destination]
+type = MDA_external
+path = {deliver}
+unixfrom = false
+allow_root_commands = true
+
+[options]
+delivered_to = false
+received = false
+{options}
+""")
+
+    def run(self, status=0):
+        return clients.run(self.home, "getmail", f"--getmaildir={self.home}", "--rcfile=rc", status=status)
+
+    def fetched(self):
+        return sorted(bare(f.read_bytes()) for f in self.box.iterdir())
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_mail_that_is_kept_is_fetched_once(gate, door):
+    mail = delivered(gate, mails.samples())
+    client = Getmail(gate, door, "read_all = false")
+    client.run()
+    assert client.fetched() == wanted(mail)
+    client.run()
+    assert len(client.fetched()) == len(mail) == on_the_server(gate)
+    gate.deliver("alice", b"Subject: later\r\n\r\nLater.\r\n")
+    client.run()
+    assert len(client.fetched()) == len(mail) + 1
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_mail_that_is_not_kept_is_gone_from_the_server(gate, door):
+    mail = delivered(gate, mails.samples())
+    client = Getmail(gate, door, "delete = true")
+    client.run()
+    assert client.fetched() == wanted(mail) and on_the_server(gate) == 0
+
+
+@pytest.mark.parametrize("door", ["IMAP", "IMAPS"])
+def test_mail_can_be_moved_where_it_was_and_several_folders_be_read(gate, door):
+    mail = delivered(gate, mails.samples()[:4])
+    client = gate.imap("alice", "secret")
+    client.append('"Sent Items"', None, None, b"Subject: sent\r\n\r\nSent.\r\n")
+    getmail = Getmail(gate, door, "delete = true",
+                      'mailboxes = ("INBOX", "Sent Items")\nmove_on_delete = Archive')
+    getmail.run()
+    assert len(getmail.fetched()) == len(mail) + 1
+    assert client.select("Archive")[1] == [b"5"] and client.select("INBOX")[1] == [b"0"]
+    client.logout()
+
+
+@pytest.mark.parametrize("door", ["POP3S", "IMAPS"])
+def test_odd_mail_does_not_put_it_out_of_step(gate, door):
+    mail = delivered(gate, mails.ODD.values())
+    client = Getmail(gate, door, "delete = true")
+    client.run()
+    assert len(client.fetched()) == len(mail) and on_the_server(gate) == 0
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_wrong_secret_is_told_as_one(gate, door):
+    client = Getmail(gate, door, "read_all = false")
+    client.rc.write_text(client.rc.read_text().replace("password = secret", "password = wrong"))
+    said = client.run(status=None)
+    assert b"AUTH" in said.stdout + said.stderr, said
+    assert client.fetched() == []
