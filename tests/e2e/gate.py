@@ -70,6 +70,7 @@ class Gate:
 
     def __init__(self, directory, extra="", limits="", auth=""):
         self.dir = pathlib.Path(directory)
+        self.work = self.dir  # where a test and its clients put their files
         self.dir.mkdir(parents=True, exist_ok=True)
         self.extra, self.limits, self.auth = extra, limits, auth
         self.ports = dict(zip(self.LISTENERS, free_ports(len(self.LISTENERS))))
@@ -164,6 +165,10 @@ log {{ level = debug }}
             return []
         records = [json.loads(line) for line in self.audit.read_text().splitlines()]
         return [r for r in records if not (r["reason"] == "lost" and r["name"] == "")]
+
+    def forget_records(self):
+        """So that a test sees its own only. The daemon appends, and goes on at the new end."""
+        os.truncate(self.audit, 0)
 
     def verify(self):
         done = self.command("store", "verify", "--json")

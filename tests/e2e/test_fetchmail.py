@@ -18,10 +18,15 @@ DOORS = {
 NOTHING_NEW = 1
 
 
+@pytest.fixture
+def gate(shared_gate):
+    return shared_gate
+
+
 class Fetchmail:
     def __init__(self, g, door, how, mda=None):
         protocol, listener, tls = DOORS[door]
-        self.home = g.dir / "home"
+        self.home = g.work / "home"
         self.box = self.home / "box"
         self.box.mkdir(parents=True, exist_ok=True)
         mda = mda or f"cat >$(mktemp {self.box}/XXXXXX)"
@@ -106,14 +111,14 @@ def test_odd_mail_does_not_put_it_out_of_step(gate, door):
 
 
 @pytest.mark.parametrize("door", ["POP3", "POP3S"])
-def test_the_unique_ids_are_the_same_for_ever(gate, door):
-    delivered(gate, mails.samples()[:3])
-    client = Fetchmail(gate, door, "keep")
+def test_the_unique_ids_are_the_same_for_ever(own_gate, door):
+    delivered(own_gate, mails.samples()[:3])
+    client = Fetchmail(own_gate, door, "keep")
     client.run()
     kept = re.findall(r"(?m)^alice@localhost (\S+)", (client.home / "ids").read_text())
-    gate.stop()
-    gate.start()
-    pop = gate.pop("alice", "secret")
+    own_gate.stop()
+    own_gate.start()
+    pop = own_gate.pop("alice", "secret")
     assert [line.split()[1].decode() for line in pop.uidl()[1]] == kept and len(kept) == 3
     pop.quit()
     client.run(status=NOTHING_NEW)

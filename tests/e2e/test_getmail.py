@@ -25,10 +25,15 @@ def wanted(messages):
     return sorted(bare(local(m)) for m in messages)
 
 
+@pytest.fixture
+def gate(shared_gate):
+    return shared_gate
+
+
 class Getmail:
     def __init__(self, g, door, options, more=""):
         retriever, listener = DOORS[door]
-        self.home = g.dir / "home"
+        self.home = g.work / "home"
         self.box = self.home / "box"
         self.box.mkdir(parents=True)
         deliver = self.home / "deliver"

@@ -15,6 +15,11 @@ SECURITY = {
 }
 
 
+@pytest.fixture
+def gate(shared_gate):
+    return shared_gate
+
+
 class Copy:
     """A Maildir that mbsync keeps equal with alice's mailbox."""
 
@@ -22,7 +27,7 @@ class Copy:
         listener, ssl = SECURITY[security]
         # An empty line would end the section.
         certificate = f"CertificateFile {g.cert}" if ssl != "None" else "# no TLS"
-        self.gate, self.home = g, g.dir / name
+        self.gate, self.home = g, g.work / name
         self.mail = self.home / "mail"
         self.mail.mkdir(parents=True)
         self.config = clients.write_private(self.home / "mbsyncrc", f"""\
@@ -275,7 +280,7 @@ def test_folders_of_any_name_go_both_ways(gate, far):
     for name in wire:
         assert len(subjects(far, f'"{name}"')) == 1 and len(copy.bodies(name)) == 1
     settle(copy, far)
-    out = gate.dir / "out"
+    out = gate.work / "out"
     gate.command("export", "alice", out)
     assert all(len(clients.maildir(out / name)) == 1 for name in NAMES), list(out.iterdir())
 
@@ -315,20 +320,20 @@ def test_two_copies_of_one_mailbox_agree(gate, far):
     settle(second, far)
 
 
-def test_a_mailbox_that_is_restored_is_not_mistaken_for_the_old_one(gate):
+def test_a_mailbox_that_is_restored_is_not_mistaken_for_the_old_one(own_gate):
     """A restored copy has new UIDVALIDITYs: mbsync finds the messages again by their Message-ID and neither
     doubles nor deletes any."""
     for word in (b"one", b"two"):
-        gate.deliver("alice", message(word))
-    copy = Copy(gate)
+        own_gate.deliver("alice", message(word))
+    copy = Copy(own_gate)
     copy.run()
-    gate.command("store", "backup", gate.dir / "backup")
-    gate.stop()
-    (gate.dir / "store").rename(gate.dir / "gone")
-    gate.command("store", "restore", gate.dir / "backup")
-    gate.start()
+    own_gate.command("store", "backup", own_gate.work / "backup")
+    own_gate.stop()
+    (own_gate.work / "store").rename(own_gate.work / "gone")
+    own_gate.command("store", "restore", own_gate.work / "backup")
+    own_gate.start()
     copy.run()
-    client = gate.imap("alice", "secret")
+    client = own_gate.imap("alice", "secret")
     assert set(subjects(client)) == {b"one", b"two"} and len(copy.bodies()) == 2
     settle(copy, client)
     client.logout()
