@@ -11,7 +11,7 @@ const struct imap_capability imap_capabilities[] = {
     {"LITERAL+", WHEN_IN, "RFC 7888 4"},
     {"ID", 0, "RFC 2971"},
     {"ENABLE", 0, "RFC 5161"},
-    {"IDLE", WHEN_IN, "RFC 2177"},
+    {"IDLE", 0, "RFC 2177"}, /* imaplib and others look for it before log-on, and never again */
     {"NAMESPACE", WHEN_IN, "RFC 2342"},
     {"CHILDREN", WHEN_IN, "RFC 3348"},
     {"LIST-EXTENDED", WHEN_IN, "RFC 5258"},
