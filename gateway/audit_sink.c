@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gateway/audit_kind.h"
 
 enum {
     GROUP_MOST = 1000,
@@ -26,7 +27,7 @@ static const uint64_t millisecond = FILETIME_SECOND / 1000;
 struct waiting {
     struct waiting *next;
     struct audit_entry entry;
-    uint8_t bytes[]; /* user, line */
+    uint8_t bytes[]; /* user, kind, line */
 };
 
 struct audit_sink {
@@ -46,18 +47,21 @@ struct audit_sink {
 
 /* ---- taking records ---- */
 
-static struct waiting *waiting_new(uint64_t time, struct slice user, struct slice line)
+/* `given` lives until then; what it points to is copied. */
+static struct waiting *waiting_new(const struct audit_entry *given)
 {
-    struct waiting *w = mem_new(sizeof *w + user.len + line.len);
+    const struct slice parts[] = {given->user, given->kind, given->line};
+    struct waiting *w = mem_new(sizeof *w + given->user.len + given->kind.len + given->line.len);
+    uint8_t *at = w->bytes;
 
-    if (user.len)
-        memcpy(w->bytes, user.ptr, user.len);
-    memcpy(w->bytes + user.len, line.ptr, line.len);
-    w->entry = (struct audit_entry){
-        .time = time - time % millisecond,
-        .user = slice_of(w->bytes, user.len),
-        .line = slice_of(w->bytes + user.len, line.len),
-    };
+    w->entry = *given;
+    w->entry.time -= given->time % millisecond;
+    for (size_t i = 0; i < 3; at += parts[i++].len)
+        if (parts[i].len)
+            memcpy(at, parts[i].ptr, parts[i].len);
+    w->entry.user.ptr = w->bytes;
+    w->entry.kind.ptr = w->bytes + given->user.len;
+    w->entry.line.ptr = w->bytes + given->user.len + given->kind.len;
     return w;
 }
 
@@ -97,10 +101,18 @@ static void write_line(struct audit_sink *sink, struct slice line)
 static void record(struct auth_sink *face, const struct auth_record *rec, struct slice line)
 {
     struct audit_sink *sink = (struct audit_sink *)face;
-    struct slice user = rec->identity.len ? rec->identity : rec->name_given;
+    struct audit_kind kind =
+        audit_kind_of(auth_protocol_name(rec->peer->protocol), rec->reason, rec->mechanism);
 
     write_line(sink, line);
-    enqueue(sink, waiting_new(rec->time, user, line));
+    enqueue(sink,
+            waiting_new(&(struct audit_entry){
+                .time = rec->time,
+                .user = rec->identity.len ? rec->identity : rec->name_given,
+                .kind = audit_kind_slice(&kind),
+                .latency_us = rec->latency_us < UINT32_MAX ? (uint32_t)rec->latency_us : UINT32_MAX,
+                .line = line,
+            }));
 }
 
 /* ---- bringing them into the store ---- */
@@ -204,17 +216,37 @@ static uint64_t parse_time(const char *text)
     return filetime_from_unix(seconds) + (uint64_t)ms * millisecond;
 }
 
+static struct slice member(const json_t *rec, const char *name)
+{
+    const json_t *text = json_object_get(rec, name);
+
+    return slice_of(json_string_value(text), json_string_length(text));
+}
+
 /* What is no record of ours gives NULL. */
 static struct waiting *parse_line(struct slice line)
 {
     json_t *rec = json_loadb((const char *)line.ptr, line.len, 0, NULL);
     uint64_t time = parse_time(json_string_value(json_object_get(rec, "time")));
-    const json_t *identity = json_object_get(rec, "identity"), *name = json_object_get(rec, "name");
-    const json_t *user = json_string_length(identity) ? identity : name;
+    const char *protocol = json_string_value(json_object_get(rec, "protocol"));
+    enum auth_reason reason;
     struct waiting *w = NULL;
 
-    if (time)
-        w = waiting_new(time, slice_of(json_string_value(user), json_string_length(user)), line);
+    if (time && protocol && audit_reason_of(member(rec, "reason"), &reason)) {
+        struct audit_kind kind = audit_kind_of(protocol, reason, member(rec, "mechanism"));
+        json_int_t us = json_integer_value(json_object_get(rec, "latency_us"));
+        struct slice identity = member(rec, "identity");
+
+        w = waiting_new(&(struct audit_entry){
+            .time = time,
+            .user = identity.len ? identity : member(rec, "name"),
+            .kind = audit_kind_slice(&kind),
+            .latency_us = us < 0            ? 0
+                          : us < UINT32_MAX ? (uint32_t)us
+                                            : UINT32_MAX,
+            .line = line,
+        });
+    }
     json_decref(rec);
     return w;
 }

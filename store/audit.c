@@ -1,32 +1,20 @@
+/* audit.c - records: adding, asking, forgetting. */
 #include "store/audit.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "store/audit_int.h"
 #include "store/system.h"
 
-enum {
-    USER_MAX_BYTES = 255, /* of a name that is indexed; what is longer was no user of ours */
-    TIME_KEY_LEN = 1 + 8 + 4,
-    SNAPSHOT_RECORDS = 4096,
-};
-
-struct audit {
-    struct engine *engine;
-    struct engine_partition *partition;
-};
+enum { TIME_KEY_LEN = 1 + 8 + 4, VALUE_FORM = 1, VALUE_HEAD = 1 + 1 + 1 + 4 };
 
 /* ---- keys ---- */
 
-struct audit_key {
-    uint8_t bytes[1 + USER_MAX_BYTES + 1 + 8 + 4];
-    size_t len;
-};
-
-static void key_add(struct audit_key *key, const void *bytes, size_t len)
+static void key_add(struct audit_key *key, struct slice bytes)
 {
-    if (len)
-        memcpy(key->bytes + key->len, bytes, len);
-    key->len += len;
+    if (bytes.len)
+        memcpy(key->bytes + key->len, bytes.ptr, bytes.len);
+    key->len += bytes.len;
 }
 
 static void key_add_number(struct audit_key *key, uint64_t n, unsigned bytes)
@@ -35,12 +23,7 @@ static void key_add_number(struct audit_key *key, uint64_t n, unsigned bytes)
         key->bytes[key->len++] = (uint8_t)(n >> (8 * bytes));
 }
 
-static struct slice key_slice(const struct audit_key *key)
-{
-    return slice_of(key->bytes, key->len);
-}
-
-static uint64_t read_number(const uint8_t *at, unsigned bytes)
+uint64_t audit_number(const uint8_t *at, unsigned bytes)
 {
     uint64_t n = 0;
 
@@ -49,32 +32,105 @@ static uint64_t read_number(const uint8_t *at, unsigned bytes)
     return n;
 }
 
-static struct audit_key time_key(uint64_t time, uint32_t number)
+struct audit_key audit_time_key(uint64_t time, uint32_t number)
 {
     struct audit_key key = {.len = 0};
 
-    key_add(&key, "T", 1);
+    key_add(&key, S("T"));
     key_add_number(&key, time, 8);
     key_add_number(&key, number, 4);
     return key;
 }
 
-static struct audit_key user_key(struct slice user, uint64_t time, uint32_t number)
+/* Names hold no NUL, so one name's records stand together. */
+struct audit_key audit_user_key(struct slice user, uint64_t time, uint32_t number)
 {
     struct audit_key key = {.len = 0};
 
-    key_add(&key, "U", 1);
-    key_add(&key, user.ptr, user.len);
-    key_add(&key, "", 1); /* names hold no NUL, so one name's records stand together */
+    key_add(&key, S("U"));
+    key_add(&key, user);
+    key_add(&key, S("\0"));
     key_add_number(&key, time, 8);
     key_add_number(&key, number, 4);
     return key;
 }
 
-/* A name that can be a key: the rest is found by its time only. */
-static struct slice indexable(struct slice user)
+struct audit_key audit_count_key(uint32_t hour, struct slice user, struct slice kind)
 {
-    return slice_index(user, 0) == user.len ? slice_head(user, USER_MAX_BYTES) : SLICE_EMPTY;
+    struct audit_key key = {.len = 0};
+
+    key_add(&key, S("S"));
+    key_add_number(&key, hour, 4);
+    key_add(&key, user);
+    key_add(&key, S("\0"));
+    key_add(&key, slice_head(kind, AUDIT_KIND_MAX));
+    return key;
+}
+
+struct audit_key audit_latency_key(uint32_t hour, struct slice kind)
+{
+    struct audit_key key = {.len = 0};
+
+    key_add(&key, S("H"));
+    key_add_number(&key, hour, 4);
+    key_add(&key, slice_head(kind, AUDIT_KIND_MAX));
+    return key;
+}
+
+bool audit_is_time_key(struct slice key, uint64_t *time, uint32_t *number)
+{
+    if (key.len != TIME_KEY_LEN || key.ptr[0] != 'T')
+        return false;
+    *time = audit_number(key.ptr + 1, 8);
+    *number = (uint32_t)audit_number(key.ptr + 9, 4);
+    return true;
+}
+
+bool audit_is_hour_key(struct slice key, uint8_t first, uint32_t *hour)
+{
+    if (key.len < 1 + 4 || key.ptr[0] != first)
+        return false;
+    *hour = (uint32_t)audit_number(key.ptr + 1, 4);
+    return true;
+}
+
+struct slice audit_indexable(struct slice user)
+{
+    return slice_index(user, 0) == user.len ? slice_head(user, AUDIT_USER_MAX) : SLICE_EMPTY;
+}
+
+/* ---- values: form u8, length of the user u8, of the kind u8, latency u32; user, kind, line ----
+ */
+
+static void entry_encode(const struct audit_entry *entry, struct buf *out)
+{
+    struct slice user = audit_indexable(entry->user);
+    struct slice kind = slice_head(entry->kind, AUDIT_KIND_MAX);
+    uint8_t head[VALUE_HEAD] = {VALUE_FORM, (uint8_t)user.len, (uint8_t)kind.len};
+
+    for (unsigned i = 0; i < 4; i++)
+        head[3 + i] = (uint8_t)(entry->latency_us >> (8 * (3 - i)));
+    buf_put(out, slice_of(head, sizeof head));
+    buf_put(out, user);
+    buf_put(out, kind);
+    buf_put(out, entry->line);
+}
+
+bool audit_entry_decode(uint64_t time, struct slice value, struct audit_entry *out)
+{
+    if (value.len < VALUE_HEAD || value.ptr[0] != VALUE_FORM)
+        return false;
+    size_t user_len = value.ptr[1], kind_len = value.ptr[2];
+    if (value.len < VALUE_HEAD + user_len + kind_len)
+        return false;
+    *out = (struct audit_entry){
+        .time = time,
+        .user = slice_sub(value, VALUE_HEAD, user_len),
+        .kind = slice_sub(value, VALUE_HEAD + user_len, kind_len),
+        .latency_us = (uint32_t)audit_number(value.ptr + 3, 4),
+        .line = slice_from(value, VALUE_HEAD + user_len + kind_len),
+    };
+    return true;
 }
 
 /* ---- life ---- */
@@ -112,40 +168,38 @@ struct append {
 /* The number that a record of this time gets: behind those that have the same time. */
 static struct err next_number(struct engine_write *w, uint64_t time, uint32_t *number)
 {
-    struct audit_key behind = time_key(time + 1, 0), first = time_key(time, 0);
+    struct audit_key behind = audit_time_key(time + 1, 0);
     struct engine_cursor *cursor = engine_cursor_open(engine_write_read(w));
     struct slice key, value;
-    struct err e = engine_seek_before(cursor, key_slice(&behind), &key, &value);
+    uint64_t last_time;
+    uint32_t last_number;
+    struct err e = engine_seek_before(cursor, audit_key_slice(&behind), &key, &value);
 
     engine_cursor_close(cursor);
     if (failed(e) && e.code != ERR_NOT_FOUND)
         return e;
-    bool same = !failed(e) && key.len == TIME_KEY_LEN &&
-                slice_eq(slice_head(key, 9), slice_head(key_slice(&first), 9));
-    *number = same ? (uint32_t)read_number(key.ptr + 9, 4) + 1 : 0;
+    bool same = !failed(e) && audit_is_time_key(key, &last_time, &last_number) && last_time == time;
+    *number = same ? last_number + 1 : 0;
     return OK;
 }
 
 static struct err put_entry(struct engine_write *w, const struct audit_entry *entry)
 {
-    struct slice user = indexable(entry->user);
-    struct buf value = buf_make(2 + USER_MAX_BYTES + entry->line.len);
+    struct slice user = audit_indexable(entry->user);
+    struct buf value = buf_make(VALUE_HEAD + AUDIT_USER_MAX + AUDIT_KIND_MAX + entry->line.len);
     uint32_t number;
     struct err e = next_number(w, entry->time, &number);
 
     if (failed(e))
         return e;
-    buf_putc(&value, (uint8_t)(user.len >> 8));
-    buf_putc(&value, (uint8_t)user.len);
-    buf_put(&value, user);
-    buf_put(&value, entry->line);
-    struct audit_key by_time = time_key(entry->time, number);
-    e = engine_put(w, key_slice(&by_time), buf_slice(&value));
+    entry_encode(entry, &value);
+    struct audit_key by_time = audit_time_key(entry->time, number);
+    e = engine_put(w, audit_key_slice(&by_time), buf_slice(&value));
     buf_done(&value);
     if (failed(e) || user.len == 0)
         return e;
-    struct audit_key by_user = user_key(user, entry->time, number);
-    return engine_put(w, key_slice(&by_user), SLICE_EMPTY);
+    struct audit_key by_user = audit_user_key(user, entry->time, number);
+    return engine_put(w, audit_key_slice(&by_user), SLICE_EMPTY);
 }
 
 static struct err run_append(struct engine_write *w, struct engine_batch *batch)
@@ -158,7 +212,7 @@ static struct err run_append(struct engine_write *w, struct engine_batch *batch)
         if (failed(e))
             return e;
     }
-    return OK;
+    return audit_count_entries(w, rq->entries, rq->n);
 }
 
 struct err audit_append(struct audit *audit, const struct audit_entry *entries, size_t n)
@@ -172,66 +226,23 @@ struct err audit_append(struct audit *audit, const struct audit_entry *entries, 
     return system_commit(audit->engine, &rq.batch);
 }
 
-/* ---- asking ---- */
+/* ---- walking ---- */
 
-struct query {
-    struct slice user; /* empty: all */
-    uint64_t until;
-    bool (*each)(void *ctx, uint64_t time, struct slice line);
-    void *ctx;
-    struct audit_key from; /* where the next snapshot goes on */
-    bool more;
-};
-
-/* Split a stored value; a damaged one gives the empty line. */
-static struct slice line_of(struct slice value)
-{
-    size_t user_len = value.len >= 2 ? (size_t)value.ptr[0] << 8 | value.ptr[1] : 0;
-
-    return slice_from(value, 2 + user_len);
-}
-
-static struct slice user_of(struct slice value)
-{
-    size_t user_len = value.len >= 2 ? (size_t)value.ptr[0] << 8 | value.ptr[1] : 0;
-
-    return slice_sub(value, 2, user_len);
-}
-
-/* Tell one index entry; false when the query is at its end. */
-static bool tell(struct engine_read *rd, struct query *q, struct slice key, struct slice value)
-{
-    size_t prefix = q->user.len ? 1 + q->user.len + 1 : 1;
-
-    if (key.len != prefix + 12 ||
-        !slice_eq(slice_head(key, prefix), slice_head(key_slice(&q->from), prefix)))
-        return false;
-    uint64_t time = read_number(key.ptr + prefix, 8);
-    uint32_t number = (uint32_t)read_number(key.ptr + prefix + 8, 4);
-    if (time >= q->until)
-        return false;
-    q->from = q->user.len ? user_key(q->user, time, number + 1) : time_key(time, number + 1);
-    if (q->user.len) {
-        struct audit_key by_time = time_key(time, number);
-
-        if (failed(engine_get(rd, key_slice(&by_time), &value)))
-            return true; /* trimmed: the index entry goes with the next trim */
-    }
-    return q->each(q->ctx, time, line_of(value));
-}
-
-static struct err query_snapshot(struct engine_read *rd, struct query *q)
+/* *more: there were rows left when the snapshot had been open for long enough. */
+static struct err walk_snapshot(struct engine_read *rd, struct audit_walk *walk, bool *more)
 {
     struct engine_cursor *cursor = engine_cursor_open(rd);
     struct slice key, value;
-    struct audit_key start = q->from;
-    struct err e = engine_seek(cursor, key_slice(&start), &key, &value);
-    unsigned told = 0;
+    struct err e = engine_seek(cursor, audit_key_slice(&walk->from), &key, &value);
 
-    q->more = false;
-    while (!failed(e) && tell(rd, q, key, value)) {
-        if (++told == SNAPSHOT_RECORDS) {
-            q->more = true;
+    *more = false;
+    for (unsigned n = 0; !failed(e) && walk->row(walk, rd, key, value); n++) {
+        if (n == AUDIT_SNAPSHOT_ROWS) {
+            /* The least key behind this one. */
+            walk->from.len = 0;
+            key_add(&walk->from, slice_head(key, AUDIT_KEY_MAX - 1));
+            key_add(&walk->from, S("\0"));
+            *more = true;
             break;
         }
         e = engine_next(cursor, &key, &value);
@@ -240,52 +251,105 @@ static struct err query_snapshot(struct engine_read *rd, struct query *q)
     return e.code == ERR_NOT_FOUND ? OK : e;
 }
 
+struct err audit_walk(struct audit *audit, struct audit_walk *walk)
+{
+    bool more = true;
+    struct err e = OK;
+
+    while (more && !failed(e)) {
+        struct engine_read *rd;
+
+        e = engine_read_begin(audit->partition, &rd);
+        if (failed(e))
+            return e;
+        e = walk_snapshot(rd, walk, &more);
+        engine_read_end(rd);
+    }
+    return e;
+}
+
+/* ---- asking ---- */
+
+struct query {
+    struct audit_walk walk;
+    struct slice user; /* empty: all */
+    uint64_t until;
+    bool (*each)(void *ctx, uint64_t time, struct slice line);
+    void *ctx;
+};
+
+/* A damaged record gives an empty line: somebody tried to log on then, and that is all we know. */
+static bool tell(struct query *q, uint64_t time, struct slice value)
+{
+    struct audit_entry entry = {.line = SLICE_EMPTY};
+
+    (void)audit_entry_decode(time, value, &entry);
+    return q->each(q->ctx, time, entry.line);
+}
+
+static bool by_time(struct audit_walk *walk, struct engine_read *rd, struct slice key,
+                    struct slice value)
+{
+    struct query *q = (struct query *)walk;
+    uint64_t time;
+    uint32_t number;
+
+    (void)rd;
+    return audit_is_time_key(key, &time, &number) && time < q->until && tell(q, time, value);
+}
+
+static bool by_user(struct audit_walk *walk, struct engine_read *rd, struct slice key,
+                    struct slice value)
+{
+    struct query *q = (struct query *)walk;
+    struct audit_key first = audit_user_key(q->user, 0, 0);
+    size_t prefix = first.len - 12;
+
+    if (key.len != first.len ||
+        !slice_eq(slice_head(key, prefix), slice_head(audit_key_slice(&first), prefix)))
+        return false;
+    uint64_t time = audit_number(key.ptr + prefix, 8);
+    if (time >= q->until)
+        return false;
+    struct audit_key by_time =
+        audit_time_key(time, (uint32_t)audit_number(key.ptr + prefix + 8, 4));
+    if (failed(engine_get(rd, audit_key_slice(&by_time), &value)))
+        return true; /* trimmed: the index entry goes with the next trim */
+    return tell(q, time, value);
+}
+
 struct err audit_query(struct audit *audit, uint64_t since, uint64_t until, struct slice user,
                        bool (*each)(void *ctx, uint64_t time, struct slice line), void *ctx)
 {
-    struct query q = {
-        .user = user,
-        .until = until,
-        .each = each,
-        .ctx = ctx,
-        .more = true,
-    };
+    struct query q = {.user = user, .until = until, .each = each, .ctx = ctx};
 
-    if (user.len && indexable(user).len != user.len)
+    if (user.len && audit_indexable(user).len != user.len)
         return OK; /* no record is kept under such a name */
-    q.from = user.len ? user_key(user, since, 0) : time_key(since, 0);
-    while (q.more) {
-        struct engine_read *rd;
-        struct err e = engine_read_begin(audit->partition, &rd);
-
-        if (failed(e))
-            return e;
-        e = query_snapshot(rd, &q);
-        engine_read_end(rd);
-        if (failed(e))
-            return e;
-    }
-    return OK;
+    q.walk.from = user.len ? audit_user_key(user, since, 0) : audit_time_key(since, 0);
+    q.walk.row = user.len ? by_user : by_time;
+    return audit_walk(audit, &q.walk);
 }
 
 struct err audit_newest(struct audit *audit, uint64_t *time)
 {
-    struct audit_key behind = {.bytes = {'T' + 1}, .len = 1};
     struct engine_read *rd;
     struct slice key, value;
+    uint64_t newest = 0;
+    uint32_t number;
     struct err e = engine_read_begin(audit->partition, &rd);
 
     if (failed(e))
         return e;
     struct engine_cursor *cursor = engine_cursor_open(rd);
-    e = engine_seek_before(cursor, key_slice(&behind), &key, &value);
-    if (!failed(e))
-        *time = key.len == TIME_KEY_LEN && key.ptr[0] == 'T' ? read_number(key.ptr + 1, 8) : 0;
-    else if (e.code == ERR_NOT_FOUND)
-        *time = 0;
+    e = engine_seek_before(cursor, S("U"), &key, &value);
+    if (!failed(e) && !audit_is_time_key(key, &newest, &number))
+        newest = 0;
     engine_cursor_close(cursor);
     engine_read_end(rd);
-    return e.code == ERR_NOT_FOUND ? OK : e;
+    if (failed(e) && e.code != ERR_NOT_FOUND)
+        return e;
+    *time = newest;
+    return OK;
 }
 
 /* ---- trimming ---- */
@@ -299,24 +363,26 @@ struct trim {
 /* Remove the oldest record, if it is before the limit. ERR_NOT_FOUND: it is not. */
 static struct err trim_one(struct engine_write *w, uint64_t before)
 {
-    struct audit_key start = time_key(0, 0);
+    struct audit_key start = audit_time_key(0, 0);
     struct engine_cursor *cursor = engine_cursor_open(engine_write_read(w));
+    struct audit_entry entry = {.user = SLICE_EMPTY};
     struct slice key, value;
-    struct err e = engine_seek(cursor, key_slice(&start), &key, &value);
+    uint64_t time;
+    uint32_t number;
+    struct err e = engine_seek(cursor, audit_key_slice(&start), &key, &value);
 
     engine_cursor_close(cursor);
     if (failed(e))
         return e;
-    if (key.len != TIME_KEY_LEN || key.ptr[0] != 'T' || read_number(key.ptr + 1, 8) >= before)
+    if (!audit_is_time_key(key, &time, &number) || time >= before)
         return ERR(ERR_NOT_FOUND, "no record is that old");
-    uint64_t time = read_number(key.ptr + 1, 8);
-    uint32_t number = (uint32_t)read_number(key.ptr + 9, 4);
-    struct audit_key by_time = time_key(time, number);
-    struct audit_key by_user = user_key(slice_head(user_of(value), USER_MAX_BYTES), time, number);
-    e = engine_delete(w, key_slice(&by_time));
+    (void)audit_entry_decode(time, value, &entry);
+    struct audit_key by_time = audit_time_key(time, number);
+    struct audit_key by_user = audit_user_key(entry.user, time, number);
+    e = engine_delete(w, audit_key_slice(&by_time));
     if (failed(e))
         return e;
-    e = engine_delete(w, key_slice(&by_user));
+    e = engine_delete(w, audit_key_slice(&by_user));
     return e.code == ERR_NOT_FOUND ? OK : e;
 }
 
@@ -328,11 +394,11 @@ static struct err run_trim(struct engine_write *w, struct engine_batch *batch)
         struct err e = trim_one(w, rq->before);
 
         if (e.code == ERR_NOT_FOUND)
-            return OK;
+            break;
         if (failed(e))
             return e;
     }
-    return OK;
+    return audit_trim_counts(w, rq->before, rq->most);
 }
 
 struct err audit_trim(struct audit *audit, uint64_t before, unsigned most, unsigned *removed)

@@ -7,8 +7,10 @@
  *   'L' alias                         name of the account
  *   'R' hash of name u64              name of the account: see accounts_near()
  *   'K' purpose                       32 random bytes
- *   'T' time u64, number u32          audit record: u16 length of the user, user, line
+ *   'T' time u64, number u32          audit record (audit.c)
  *   'U' user 0x00 time u64, number    (empty) the same record by user
+ *   'S' hour u32, user 0x00 kind      how many records: count u64, time of the last u64
+ *   'H' hour u32, kind                how long they took: 128 times u32 (audit_counts.c)
  *   'N'                               next mailbox id, u64 (store.h)
  */
 #ifndef GATEPOST_STORE_SYSTEM_H

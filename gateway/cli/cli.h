@@ -78,6 +78,8 @@ int cli_user_del(struct cli *cli);
 int cli_import(struct cli *cli);
 int cli_export(struct cli *cli);
 int cli_auth_log(struct cli *cli);
+int cli_auth_report(struct cli *cli);
+int cli_auth_compare(struct cli *cli);
 int cli_store_stat(struct cli *cli);
 int cli_store_verify(struct cli *cli);
 int cli_store_compact(struct cli *cli);
@@ -89,6 +91,8 @@ int cli_version(struct cli *cli);
 extern const struct cli_option cli_user_add_options[];
 extern const struct cli_option cli_import_options[];
 extern const struct cli_option cli_auth_log_options[];
+extern const struct cli_option cli_auth_report_options[];
+extern const struct cli_option cli_auth_compare_options[];
 
 /* ---- what most of them need ---- */
 

@@ -1,6 +1,7 @@
 /* Accounts and audit records in the system partition. */
 #include "tests/support/engine.h"
 
+#include "base/clock.h"
 #include "store/account.h"
 #include "store/audit.h"
 
@@ -346,6 +347,133 @@ static void a_long_query_renews_its_snapshot_and_misses_nothing(void **state)
     assert_int_equal(n, MANY);
 }
 
+/* ---- counts ---- */
+
+enum { USERS = 4, KINDS = 3, RECORDS = 3000, HOURS = 5 };
+
+static const char *const user_names[USERS] = {"", "al", "alice", "bob"};
+static const char *const kind_names[KINDS] = {"imap PLAIN ok", "pop3 USER ok", "pop3 USER wrong"};
+
+struct tally {
+    uint64_t count[USERS][KINDS], last[USERS][KINDS];
+    uint64_t latencies[KINDS][AUDIT_LATENCY_STEPS];
+};
+
+static unsigned index_of(const char *const *names, unsigned n, struct slice name)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (slice_eq(name, slice_str(names[i])))
+            return i;
+    fail_msg("no such name: %.*s", SLICE_ARG(name));
+    return 0;
+}
+
+static void add_count(void *ctx, const struct audit_count *c)
+{
+    struct tally *t = ctx;
+    unsigned u = index_of(user_names, USERS, c->user), k = index_of(kind_names, KINDS, c->kind);
+
+    t->count[u][k] += c->count;
+    if (c->last > t->last[u][k])
+        t->last[u][k] = c->last;
+}
+
+static void add_latencies(void *ctx, struct slice kind, const uint32_t counts[AUDIT_LATENCY_STEPS])
+{
+    struct tally *t = ctx;
+
+    for (unsigned i = 0; i < AUDIT_LATENCY_STEPS; i++)
+        t->latencies[index_of(kind_names, KINDS, kind)][i] += counts[i];
+}
+
+/* What counting gives must be what looking at every record would. */
+static void assert_tally(struct world *w, const struct audit_entry *entries, uint64_t since,
+                         uint64_t until)
+{
+    struct tally got = {0}, want = {0};
+
+    for (size_t i = 0; i < RECORDS; i++) {
+        uint32_t one[AUDIT_LATENCY_STEPS] = {0};
+
+        if (entries[i].time < since || entries[i].time >= until)
+            continue;
+        add_count(&want,
+                  &(struct audit_count){entries[i].user, entries[i].kind, 1, entries[i].time});
+        one[audit_latency_step(entries[i].latency_us)] = 1;
+        add_latencies(&want, entries[i].kind, one);
+    }
+    assert_ok(audit_counts(w->audit, since, until, add_count, &got));
+    assert_ok(audit_latencies(w->audit, since, until, add_latencies, &got));
+    /* The hours at the edges are told as a whole where they lie inside, so `last` is exact too. */
+    assert_memory_equal(&got, &want, sizeof got);
+}
+
+static void counts_are_those_of_the_records_for_any_time(void **state)
+{
+    struct world *w = *state;
+    struct audit_entry *entries = mem_array(RECORDS, sizeof *entries);
+    const uint64_t start = 1000 * 3600 * FILETIME_SECOND, hour = 3600 * FILETIME_SECOND;
+    struct rng rng = rng_seeded();
+
+    for (size_t i = 0; i < RECORDS; i++)
+        entries[i] = (struct audit_entry){
+            .time = start + rng_u64(&rng) % (HOURS * hour),
+            .user = slice_str(user_names[rng_below(&rng, USERS)]),
+            .kind = slice_str(kind_names[rng_below(&rng, KINDS)]),
+            .latency_us = (uint32_t)(rng_u64(&rng) >> (32 + rng_below(&rng, 32))),
+            .line = S("x"),
+        };
+    for (size_t i = 0; i < RECORDS; i += 100)
+        assert_ok(audit_append(w->audit, entries + i, 100));
+    assert_tally(w, entries, 0, UINT64_MAX);
+    assert_tally(w, entries, start, start + HOURS * hour);
+    assert_tally(w, entries, start + hour, start + 2 * hour);
+    assert_tally(w, entries, start + hour + 1, start + 2 * hour);
+    assert_tally(w, entries, start + hour / 2, start + hour / 2 + 1000);
+    assert_tally(w, entries, start + 2, start + 1);
+    for (int i = 0; i < 50; i++) {
+        uint64_t since = start + rng_u64(&rng) % (HOURS * hour);
+
+        assert_tally(w, entries, since, since + rng_u64(&rng) % (HOURS * hour));
+    }
+    free(entries);
+}
+
+static void steps_of_latency_ascend_and_their_middle_lies_in_them(void **state)
+{
+    (void)state;
+    for (uint32_t us = 1, last = 0; us < 1u << 30; us += us / 16 + 1) {
+        unsigned step = audit_latency_step(us);
+
+        assert_true(step >= last && step < AUDIT_LATENCY_STEPS);
+        assert_int_equal(audit_latency_step(audit_latency_us(step)), step);
+        last = step;
+    }
+    assert_true(audit_latency_step(UINT32_MAX) < AUDIT_LATENCY_STEPS);
+}
+
+static void counts_of_old_hours_are_trimmed_with_the_records(void **state)
+{
+    struct world *w = *state;
+    const uint64_t hour = 3600 * FILETIME_SECOND;
+    const struct audit_entry entries[] = {
+        {.time = hour + 5, .user = S("al"), .kind = slice_str(kind_names[0]), .line = S("a")},
+        {.time = 3 * hour + 5, .user = S("bob"), .kind = slice_str(kind_names[1]), .line = S("b")},
+    };
+    struct tally got = {0};
+    unsigned removed;
+
+    assert_ok(audit_append(w->audit, entries, 2));
+    assert_ok(audit_trim(w->audit, 3 * hour, 10, &removed));
+    assert_int_equal(removed, 1);
+    assert_ok(audit_counts(w->audit, 0, UINT64_MAX, add_count, &got));
+    assert_ok(audit_latencies(w->audit, 0, UINT64_MAX, add_latencies, &got));
+    assert_int_equal(got.count[1][0], 0);
+    assert_int_equal(got.latencies[0][0], 0);
+    assert_int_equal(got.count[3][1], 1);
+    assert_int_equal(got.latencies[1][0], 1);
+}
+
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -362,6 +490,9 @@ int main(void)
         WORLD(records_are_found_by_time_and_by_user),
         WORLD(the_newest_record_tells_where_to_go_on),
         WORLD(old_records_are_trimmed_from_both_indexes),
+        WORLD(counts_are_those_of_the_records_for_any_time),
+        cmocka_unit_test(steps_of_latency_ascend_and_their_middle_lies_in_them),
+        WORLD(counts_of_old_hours_are_trimmed_with_the_records),
         WORLD(a_long_query_renews_its_snapshot_and_misses_nothing),
     };
 

@@ -1,0 +1,114 @@
+"""auth report and auth compare: what operations see of log-ons, protocol by protocol."""
+import json
+import poplib
+
+import pytest
+
+import gate as gates
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def table(g, *words):
+    return json.loads(g.command("auth", *words, "--json").stdout)
+
+
+def wait_for(g, n):
+    """The store's copy of the records may lag behind the answers."""
+    gates.until(lambda: sum(line["attempts"] for line in table(g, "report")) >= n, f"{n} attempts")
+
+
+def refused_by_pop3(g, user, secret):
+    client = g.pop()
+    client.user(user)
+    with pytest.raises(poplib.error_proto):
+        client.pass_(secret)
+    client.close()
+
+
+def refused_by_imap(g, user, secret):
+    client = g.imap()
+    with pytest.raises(client.error):
+        client.login(user, secret)
+    client.shutdown()
+
+
+def test_a_report_counts_every_attempt_once_with_its_stage_and_reason(gate):
+    for _ in range(3):
+        gate.imap("alice", "secret").logout()
+    refused_by_imap(gate, "alice", "wrong")
+    gate.pop("bob", "secret").quit()
+    refused_by_pop3(gate, "nobody", "secret")
+    wait_for(gate, 6)
+
+    lines = {(line["protocol"], line["mechanism"]): line for line in table(gate, "report")}
+    imap, pop3 = lines["imap", "LOGIN-COMMAND"], lines["pop3", "USER"]
+    assert (imap["attempts"], imap["ok"], imap["failed"]) == (4, 3, 1)
+    assert imap["reasons"] == [{"stage": "credential", "reason": "wrong-secret", "event": 11310, "count": 1}]
+    assert (pop3["attempts"], pop3["ok"], pop3["failed"]) == (2, 1, 1)
+    assert pop3["reasons"][0]["reason"] == "unknown-user"
+    assert 0 < imap["latency_ms"]["p50"] <= imap["latency_ms"]["p95"] <= imap["latency_ms"]["p99"]
+
+
+def test_a_report_is_of_the_time_user_and_protocol_asked_for(gate):
+    gate.imap("alice", "secret").logout()
+    gate.pop("bob", "secret").quit()
+    wait_for(gate, 2)
+    assert [line["protocol"] for line in table(gate, "report", "--user", "ALICE") if line["attempts"]] == ["imap"]
+    assert {line["protocol"] for line in table(gate, "report", "--protocol", "pop3")} == {"pop3"}
+    assert table(gate, "report", "--until", "2020-01-01") == []
+    assert sum(line["attempts"] for line in table(gate, "report", "--since", "1h")) == 2
+    assert gate.command("auth", "report", "--since", "yesterday", check=False).returncode == 2
+
+
+def test_a_user_whom_one_protocol_refuses_and_another_lets_in_stands_out(gate):
+    gate.command("user", "set", "alice", "pop3=off")
+    for _ in range(2):
+        refused_by_pop3(gate, "alice", "secret")
+    gate.imap("alice@example.org", "secret").logout()
+    gate.pop("bob", "secret").quit()
+    gate.imap("bob", "secret").logout()
+    wait_for(gate, 5)
+
+    [alice] = table(gate, "compare")
+    assert alice["user"] == "alice"
+    pop3, imap = alice["protocols"]["pop3"], alice["protocols"]["imap"]
+    assert (pop3["stage"], pop3["reason"], pop3["ok"], pop3["failed"]) == ("policy", "protocol-off", 0, 2)
+    assert (imap["stage"], imap["reason"], imap["ok"], imap["failed"]) == ("ok", "ok", 1, 0)
+    text = gate.command("auth", "compare").stdout
+    assert "policy/protocol-off" in text and "bob" not in text
+    assert table(gate, "compare", "--user", "bob") == []
+
+
+def test_nothing_differs_once_the_policy_is_the_same_again(gate):
+    gate.command("user", "set", "alice", "pop3=off")
+    refused_by_pop3(gate, "alice", "secret")
+    gate.imap("alice", "secret").logout()
+    gate.command("user", "set", "alice", "pop3=on")
+    gate.pop("alice", "secret").quit()
+    wait_for(gate, 3)
+    assert table(gate, "compare") == []
+    assert "the same on all protocols" in gate.command("auth", "compare").stdout
+
+
+def test_names_of_any_bytes_are_told_as_they_can_be(gate):
+    name = 'ev\xe9l "\\'
+    with gate.raw("pop3") as raw:
+        raw.line()
+        raw.cmd(b"USER " + name.encode("latin-1"))
+        assert raw.cmd("PASS x").startswith(b"-ERR")
+    with gate.raw("imap") as raw:
+        raw.line()
+        raw.imap(b"LOGIN {6+}\r\n" + name.encode("latin-1")[:6] + b" x")
+    wait_for(gate, 2)
+    gate.command("auth", "compare")
+    assert isinstance(table(gate, "compare"), list)
+
+
+def test_counts_survive_a_restart_and_are_made_up_from_the_file(gate):
+    gate.imap("alice", "secret").logout()
+    gate.stop(gates.signal.SIGKILL)  # before the store's copy was due
+    gate.start()
+    wait_for(gate, 1)
+    [line] = [line for line in table(gate, "report") if line["attempts"]]
+    assert line["attempts"] == 1
