@@ -155,10 +155,12 @@ static struct err set_flags_step(struct store_tx *tx, struct store_op *op)
     uidset_clear(&rq->batch_modified);
     if (!failed(e))
         e = folder_load_open(tx, rq->fid, &b.folder);
+    rq->batch_others = b.folder.flags_modseq > rq->known;
     if (!failed(e))
         e = change_some(tx, &b, &op->more);
     if (!failed(e) && rq->batch_changed.n)
         e = write_down(tx, &b);
+    rq->batch_known = b.folder.flags_modseq;
     uidset_done(&b.seen);
     uidset_done(&b.unseen);
     keyword_change_done(&b.keywords);
@@ -178,6 +180,9 @@ static void set_flags_settle(struct store_op *op)
 
     take_over(&rq->changed, &rq->batch_changed);
     take_over(&rq->modified, &rq->batch_modified);
+    rq->others |= rq->batch_others;
+    if (rq->batch_known > rq->known)
+        rq->known = rq->batch_known;
     rq->next = rq->batch_next;
 }
 

@@ -530,11 +530,14 @@ struct store_set_flags {
     size_t n_keywords;
     bool conditional; /* leave those alone whose modseq is > unchanged_since ... */
     uint64_t unchanged_since;
+    uint64_t known;         /* the caller knows all changes up to this modseq */
     struct uidset modified; /* out: ... and name them; uidset_done() it */
     struct uidset changed;  /* out: those that did change; uidset_done() it */
+    bool others;            /* out: flags in the folder changed beyond `known` by somebody else */
     /* the store's: of the batch that is under way */
-    uint64_t next, batch_next;
+    uint64_t next, batch_next, batch_known;
     struct uidset batch_modified, batch_changed;
+    bool batch_others;
 };
 void store_set_flags_init(struct store_set_flags *rq);
 

@@ -70,7 +70,7 @@ static struct err put_line(struct imap_session *s, struct imap_cmd *c, struct st
     struct err e = OK;
 
     buf_printf(&line, "* %u FETCH (", store_view_seq(s->selected->view, row->uid));
-    if (c->def->flags & CMD_UID || s->qresync) { /* RFC 3501 6.4.8, RFC 7162 3.2.4 */
+    if (c->def->flags & CMD_UID || s->qresync || s->rev2) { /* RFC 3501 6.4.8, RFC 7162 3.2.4 */
         buf_printf(&line, "UID %u", row->uid);
         blank = " ";
     }
@@ -149,7 +149,9 @@ static enum imap_step stored(struct imap_session *s, struct imap_cmd *c)
     if (!sc->silent) {
         uidset_subtract(&rest, &rq->changed, &sc->to_tell);
     } else {
-        imap_silence(s, &rq->changed, rq->op.modseq);
+        /* What somebody else did to them is told, whatever else is told with it (RFC 3501 6.4.6). */
+        if (!rq->others)
+            imap_silence(s, &rq->changed, rq->op.modseq);
         /* RFC 7162 3.1.3: the new mod-sequences are told even where the flags are not. */
         if (s->condstore)
             uidset_copy(&sc->to_tell, rq->conditional ? &rest : &rq->changed);
@@ -221,6 +223,7 @@ enum imap_step imap_cmd_store(struct imap_session *s, struct imap_cmd *c)
         return imap_ok(c, "There are no such messages");
     }
     sc->rq->fid = s->selected->fid;
+    sc->rq->known = s->selected->modseq;
     uidset_copy(&sc->rq->uids, &sc->asked);
     c->resume = stored;
     return imap_run(s, c, &sc->rq->op, free_op);
