@@ -308,15 +308,35 @@ static struct err narrow(struct imap_session *s, struct imap_cmd *c, struct slic
     return e;
 }
 
-enum imap_step imap_cmd_fetch(struct imap_session *s, struct imap_cmd *c)
+static struct fetch *begin(struct imap_cmd *c)
 {
     struct fetch *f = arena_alloc(&c->arena, sizeof *f);
-    struct slice set_text = c->rest;
 
     f->vanished = buf_make(SIZE_MAX);
     f->reply.side = buf_make(SIZE_MAX);
     c->state = f;
     c->cleanup = fetch_cleanup;
+    return f;
+}
+
+/* A FETCH of one text of one message (RFC 1730 6.4.5): the IMAP4 before IMAP4rev1 had no "<0.9>".
+ */
+enum imap_step imap_cmd_partial(struct imap_session *s, struct imap_cmd *c)
+{
+    struct fetch *f = begin(c);
+
+    if (!imap_arg_set(s, c, &f->uids) || !imap_arg_space(c) || !fetch_parse_partial(c, &f->rq))
+        return imap_bad_args(c);
+    reply_init(&f->reply, s, &c->arena, &f->rq);
+    c->resume = fetch_more;
+    return fetch_more(s, c);
+}
+
+enum imap_step imap_cmd_fetch(struct imap_session *s, struct imap_cmd *c)
+{
+    struct slice set_text = c->rest;
+    struct fetch *f = begin(c);
+
     if (!imap_arg_set(s, c, &f->uids) || !imap_arg_space(c) || !fetch_parse(s, c, &f->rq))
         return imap_bad_args(c);
     reply_init(&f->reply, s, &c->arena, &f->rq);

@@ -149,7 +149,8 @@ static enum imap_step stored(struct imap_session *s, struct imap_cmd *c)
     if (!sc->silent) {
         uidset_subtract(&rest, &rq->changed, &sc->to_tell);
     } else {
-        /* What somebody else did to them is told, whatever else is told with it (RFC 3501 6.4.6). */
+        /* What somebody else did to them is told, whatever else is told with it (RFC 3501 6.4.6).
+         */
         if (!rq->others)
             imap_silence(s, &rq->changed, rq->op.modseq);
         /* RFC 7162 3.1.3: the new mod-sequences are told even where the flags are not. */

@@ -65,6 +65,8 @@ const struct imap_command imap_commands[] = {
         "set items [(modifiers)]", "RFC 9051 6.4.5, RFC 3516, RFC 7162 3.1.4", NULL},
     {"UID FETCH", STATE_SELECTED, NULL, imap_cmd_fetch, CMD_UID,
         "set items [(modifiers)]", "RFC 9051 6.4.9, RFC 7162 3.2.6", NULL},
+    {"PARTIAL", STATE_SELECTED, NULL, imap_cmd_partial, CMD_NO_EXPUNGE,
+        "number item first-octet octets", "RFC 1730 6.4.5", NULL},
     {"STORE", STATE_SELECTED, NULL, imap_cmd_store, CMD_NO_EXPUNGE | CMD_WRITES,
         "set [(modifiers)] [+-]FLAGS[.SILENT] flags", "RFC 9051 6.4.6, RFC 7162 3.1.3", NULL},
     {"UID STORE", STATE_SELECTED, NULL, imap_cmd_store, CMD_UID | CMD_WRITES,

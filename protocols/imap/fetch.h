@@ -65,6 +65,9 @@ struct fetch_request {
  */
 bool fetch_parse(struct imap_session *s, struct imap_cmd *c, struct fetch_request *out);
 
+/* "item first-octet octets" of PARTIAL (RFC 1730 6.4.5). False: c->complaint. */
+bool fetch_parse_partial(struct imap_cmd *c, struct fetch_request *out);
+
 /* ---- contents ---- */
 
 enum content_kind {

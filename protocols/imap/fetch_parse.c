@@ -21,6 +21,11 @@ static const struct item_word {
     { "RFC822",        FETCH_SECTION,       FIXED,         true,  SECTION_ALL    },
     { "RFC822.HEADER", FETCH_SECTION,       FIXED,         false, SECTION_HEADER },
     { "RFC822.TEXT",   FETCH_SECTION,       FIXED,         true,  SECTION_TEXT   },
+    /* RFC 1730 6.4.5, for clients of that age */
+    { "RFC822.PEEK",   FETCH_SECTION,       FIXED,         false, SECTION_ALL },
+    { "RFC822.TEXT.PEEK", FETCH_SECTION,    FIXED,         false, SECTION_TEXT },
+    { "RFC822.HEADER.LINES", FETCH_SECTION, FIXED,         false, SECTION_FIELDS },
+    { "RFC822.HEADER.LINES.NOT", FETCH_SECTION, FIXED,     false, SECTION_FIELDS_NOT },
     { "BINARY",        FETCH_BINARY,        SECTION,       true,  SECTION_ALL    },
     { "BINARY.PEEK",   FETCH_BINARY,        SECTION,       false, SECTION_ALL    },
     { "BINARY.SIZE",   FETCH_BINARY_SIZE,   SECTION,       false, SECTION_ALL    },
@@ -79,6 +84,14 @@ static bool parse_partial(struct imap_cmd *c, struct fetch_item *item)
     return true;
 }
 
+/* "RFC822.TEXT" of "RFC822.TEXT.PEEK": how it was asked for is not repeated (RFC 1730 7.3). */
+static size_t answered_len(struct slice word)
+{
+    size_t peek = slice_find(word, S(".PEEK")), lines = slice_find(word, S(".LINES"));
+
+    return peek < lines ? peek : lines;
+}
+
 /* The name of an item in the answer: canonical, and without the ".PEEK" and the length. */
 static void name_item(struct imap_cmd *c, struct fetch_item *item, const struct item_word *word)
 {
@@ -89,6 +102,8 @@ static void name_item(struct imap_cmd *c, struct fetch_item *item, const struct 
                     : item->kind == FETCH_BINARY_SIZE ? "BINARY.SIZE"
                     : item->kind == FETCH_BINARY      ? "BINARY"
                                                       : "BODY");
+    if (word->form == FIXED)
+        buf_truncate(&text, answered_len(slice_str(word->word)));
     if (bracket) {
         buf_putc(&text, '[');
         section_put(&item->section, &text);
@@ -151,6 +166,9 @@ static bool parse_item(struct imap_cmd *c, struct fetch_request *rq, struct slic
         if (!section_parse(c, item.kind != FETCH_SECTION, &item.section))
             return false;
         if (item.kind != FETCH_BINARY_SIZE && !parse_partial(c, &item))
+            return false;
+    } else if (item.section.text == SECTION_FIELDS || item.section.text == SECTION_FIELDS_NOT) {
+        if (!section_parse_fields(c, &item.section))
             return false;
     }
     if (word->seen && item.kind >= FETCH_SECTION)
@@ -229,6 +247,25 @@ static bool parse_modifiers(struct imap_session *s, struct imap_cmd *c, struct f
         return complain(c, "the list of modifiers has no end");
     if (rq->vanished && (!rq->changed_since || !(c->def->flags & CMD_UID) || !s->qresync))
         return complain(c, "VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC");
+    return true;
+}
+
+/* The first octet is number 1 there. */
+bool fetch_parse_partial(struct imap_cmd *c, struct fetch_request *out)
+{
+    struct fetch_item *item;
+
+    *out = (struct fetch_request){0};
+    if (!parse_item(c, out, take_word(c)))
+        return false;
+    item = &out->items[0];
+    if (item->kind != FETCH_SECTION || item->partial)
+        return complain(c, "PARTIAL takes an item that is a text");
+    item->partial = true;
+    if (!imap_arg_space(c) || !imap_arg_number64(c, &item->from) || item->from == 0 ||
+        !imap_arg_space(c) || !imap_arg_number64(c, &item->count) || !imap_arg_end(c))
+        return complain(c, "PARTIAL takes the number of the first octet and how many");
+    item->from--;
     return true;
 }
 

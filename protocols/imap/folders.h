@@ -45,8 +45,13 @@ struct err imap_put_status(struct imap_session *s, struct store_read *rd, struct
 
 /* ---- the answer of LIST (list.c) ---- */
 
-/* `* LIST (\HasNoChildren \Sent) "/" path`, without options. */
-void imap_put_list(struct imap_session *s, struct slice path, const struct store_folder *folder);
+/*
+ * `* LIST (\HasNoChildren \Sent) "/" path`, without options; with OLDNAME where the client gave
+ * the name in another form (RFC 9051 6.3.9.7). Not `always`: only then.
+ */
+struct err imap_put_list(struct imap_session *s, struct store_read *rd,
+                         const struct store_folder *folder, struct slice given,
+                         bool always) MUST_USE;
 
 /* \Sent and its like (RFC 6154), or NULL; and back, SPECIAL_NONE where there is no such. */
 const char *imap_special_use(enum store_special special);

@@ -33,8 +33,8 @@ imap_handler imap_cmd_select, imap_cmd_examine, imap_cmd_close, imap_cmd_unselec
 imap_handler imap_cmd_idle;
 
 /* messages */
-imap_handler imap_cmd_fetch, imap_cmd_store, imap_cmd_search, imap_cmd_sort, imap_cmd_thread,
-    imap_cmd_copy, imap_cmd_move, imap_cmd_expunge, imap_cmd_append, imap_cmd_replace;
-extern const struct imap_literal_sink imap_append_literals, imap_replace_literals;
+imap_handler imap_cmd_fetch, imap_cmd_partial, imap_cmd_store, imap_cmd_search, imap_cmd_copy,
+    imap_cmd_move, imap_cmd_expunge, imap_cmd_append;
+extern const struct imap_literal_sink imap_append_literals;
 
 #endif

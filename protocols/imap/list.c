@@ -16,7 +16,7 @@ enum {
 
 enum { STEPS_PER_TURN = 500000, LONGEST_PATTERN = 8192 };
 
-/* A name that may be listed. */
+/* A name that may be listed; one that does not exist, where subscriptions are asked for. */
 struct row {
     struct slice path;
     const struct store_folder *folder; /* NULL: there is none */
@@ -27,6 +27,7 @@ struct row {
 struct list_state {
     unsigned options;
     bool lsub;
+    bool possible;  /* the reference may be the beginning of a name */
     unsigned items; /* of STATUS */
     struct imap_glob *globs;
     size_t n_globs;
@@ -115,6 +116,18 @@ static bool arg_return(struct imap_cmd *c, struct list_state *st)
     return true;
 }
 
+/*
+ * A pattern that no name can have is silently ignored (RFC 9051 6.3.9). False: it was no such, but
+ * a mistake of syntax.
+ */
+static bool passed_over(struct imap_cmd *c)
+{
+    if (!c->refusal)
+        return false;
+    c->refusal = c->complaint = NULL;
+    return true;
+}
+
 static bool add_pattern(struct imap_session *s, struct imap_cmd *c, struct list_state *st,
                         struct slice reference)
 {
@@ -122,12 +135,9 @@ static bool add_pattern(struct imap_session *s, struct imap_cmd *c, struct list_
     struct slice pattern;
 
     if (!imap_arg_list_mailbox(s, c, &pattern))
-        return false;
-    if (pattern.len > LONGEST_PATTERN || reference.len > LONGEST_PATTERN) {
-        c->refusal = "[LIMIT]";
-        c->complaint = "No mailbox has a name that long";
-        return false;
-    }
+        return passed_over(c);
+    if (!st->possible || pattern.len > LONGEST_PATTERN || reference.len > LONGEST_PATTERN)
+        return true;
     buf_put(&both, reference);
     buf_put(&both, pattern);
     if ((st->n_globs & (st->n_globs - 1)) == 0)
@@ -160,11 +170,12 @@ static bool asks_for_delimiter(const struct imap_cmd *c, bool lsub)
 static bool arg_list(struct imap_session *s, struct imap_cmd *c, struct list_state *st,
                      bool *delimiter)
 {
-    struct slice reference;
+    struct slice reference = SLICE_EMPTY;
 
     if (!st->lsub && imap_arg_peek(c, '(') && !arg_selection(c, st))
         return false;
-    if (!imap_arg_mailbox(s, c, &reference) || !imap_arg_space(c))
+    st->possible = imap_arg_mailbox(s, c, &reference);
+    if ((!st->possible && !passed_over(c)) || !imap_arg_space(c))
         return false;
     *delimiter = !st->options && asks_for_delimiter(c, st->lsub);
     if (!(st->lsub ? add_pattern(s, c, st, reference) : arg_patterns(s, c, st, reference)))
@@ -176,9 +187,10 @@ static bool arg_list(struct imap_session *s, struct imap_cmd *c, struct list_sta
 
 /* ---- rows ---- */
 
-static bool wants_subscriptions(const struct list_state *st)
+/* RFC 5258 3: what is to be returned of names adds none to those that are selected. */
+static bool selects_subscriptions(const struct list_state *st)
 {
-    return st->lsub || st->options & (SELECT_SUBSCRIBED | RETURN_SUBSCRIBED);
+    return st->lsub || st->options & SELECT_SUBSCRIBED;
 }
 
 /* Entries come each before its children: the last one of the level above is the parent. */
@@ -294,7 +306,7 @@ static struct err rows_of_subscriptions(struct imap_cmd *c, struct list_state *s
 
 static bool is_selected(const struct list_state *st, const struct row *row)
 {
-    if ((st->lsub || st->options & SELECT_SUBSCRIBED) && !row->subscribed)
+    if (selects_subscriptions(st) && !row->subscribed)
         return false;
     if (st->options & SELECT_SPECIAL_USE &&
         !(row->folder && imap_special_use(row->folder->special)))
@@ -344,7 +356,7 @@ static struct err make_rows(struct imap_session *s, struct imap_cmd *c, struct l
     e = store_folder_list(rd, false, &c->arena, &entries, &n);
     if (!failed(e)) {
         rows_of_folders(c, st, entries, n);
-        if (wants_subscriptions(st) || st->options & SELECT_RECURSIVEMATCH)
+        if (selects_subscriptions(st))
             e = rows_of_subscriptions(c, st, rd);
     }
     store_read_end(rd);
@@ -393,22 +405,42 @@ static void put_child_info(struct buf *out, unsigned options)
     buf_puts(out, "))");
 }
 
-static void put_list_row(struct imap_session *s, const struct row *row, unsigned options)
+static void put_name(struct imap_session *s, const struct row *row, unsigned options)
 {
     buf_puts(s->out, "* LIST ");
     put_attributes(s->out, row, options & (SELECT_SUBSCRIBED | RETURN_SUBSCRIBED));
     buf_puts(s->out, " \"/\" ");
     imap_put_mailbox(s, s->out, row->path);
+}
+
+static void put_list_row(struct imap_session *s, const struct row *row, unsigned options)
+{
+    put_name(s, row, options);
     if (row->leads)
         put_child_info(s->out, options);
     buf_puts(s->out, "\r\n");
 }
 
-void imap_put_list(struct imap_session *s, struct slice path, const struct store_folder *folder)
+struct err imap_put_list(struct imap_session *s, struct store_read *rd,
+                         const struct store_folder *folder, struct slice given, bool always)
 {
-    struct row row = {.path = path, .folder = folder, .has_children = folder->has_children};
+    struct buf path = buf_make(65536);
+    struct row row = {.folder = folder, .has_children = folder->has_children};
 
-    put_list_row(s, &row, 0);
+    struct err e = store_folder_path(rd, folder->fid, &path);
+    row.path = buf_slice(&path);
+    bool renamed = !failed(e) && !slice_eq(row.path, given);
+    if (!failed(e) && (always || renamed)) {
+        put_name(s, &row, 0);
+        if (renamed) {
+            buf_puts(s->out, " (\"OLDNAME\" (");
+            imap_put_mailbox(s, s->out, given);
+            buf_puts(s->out, "))");
+        }
+        buf_puts(s->out, "\r\n");
+    }
+    buf_done(&path);
+    return e;
 }
 
 static void put_lsub_row(struct imap_session *s, const struct row *row)

@@ -67,7 +67,12 @@ static enum imap_step created(struct imap_session *s, struct imap_cmd *c)
     struct err e = store_read_begin(s->mailbox, &rd);
     if (failed(e))
         return imap_ok(c, "Created"); /* it was; its id can be asked for */
-    if (!failed(store_folder_get(rd, rq->fid, &folder)) && !failed(store_mailbox_info(rd, &info))) {
+    e = store_folder_get(rd, rq->fid, &folder);
+    if (!failed(e) && s->rev2) /* RFC 9051 6.3.4 */
+        e = imap_put_list(s, rd, &folder, rq->path, false);
+    if (!failed(e))
+        e = store_mailbox_info(rd, &info);
+    if (!failed(e)) {
         store_mailbox_object_id(&info, &folder, &id);
         imap_code(c, "[MAILBOXID (%.*s)]", SLICE_ARG(buf_slice(&id)));
     }
@@ -136,13 +141,31 @@ enum imap_step imap_cmd_delete(struct imap_session *s, struct imap_cmd *c)
 
 /* ---- RENAME ---- */
 
+/* The new name where it is not quite what was asked for (RFC 9051 6.3.6). */
+static void tell_new_name(struct imap_session *s, struct slice given)
+{
+    struct store_folder folder;
+    struct store_read *rd;
+
+    if (!s->rev2 || failed(store_read_begin(s->mailbox, &rd)))
+        return;
+    struct err e = store_folder_find(rd, given, &folder);
+    if (!failed(e))
+        e = imap_put_list(s, rd, &folder, given, false);
+    store_read_end(rd);
+    (void)failed(e); /* it was renamed; its name can be asked for */
+}
+
 static enum imap_step renamed(struct imap_session *s, struct imap_cmd *c)
 {
     const struct store_folder_rename *rq = c->state;
 
     if (rq->op.err.code == ERR_DENIED)
         return imap_no(c, "[CANNOT]", "That mailbox cannot be renamed so");
-    return failed(rq->op.err) ? imap_no_err(s, c, rq->op.err) : imap_ok(c, "Renamed");
+    if (failed(rq->op.err))
+        return imap_no_err(s, c, rq->op.err);
+    tell_new_name(s, rq->path);
+    return imap_ok(c, "Renamed");
 }
 
 enum imap_step imap_cmd_rename(struct imap_session *s, struct imap_cmd *c)

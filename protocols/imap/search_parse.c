@@ -385,6 +385,8 @@ bool search_parse(struct imap_session *s, struct imap_cmd *c, struct search *sea
     struct slice charset;
 
     if (imap_arg_word(c, "CHARSET")) {
+        if (s->utf8) /* RFC 6855 3 */
+            return complain(&p, "Everything is UTF-8 after ENABLE UTF8=ACCEPT");
         if (!imap_arg_space(c) || !imap_arg_astring(c, &charset) || !imap_arg_space(c))
             return complain(&p, "CHARSET takes the name of a charset");
         if (!search_charset(c, search, charset))

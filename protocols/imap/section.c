@@ -38,8 +38,7 @@ static bool parse_text(struct imap_cmd *c, struct section *out)
     return complain(c, "unknown section");
 }
 
-/* "(DATE FROM)" */
-static bool parse_fields(struct imap_cmd *c, struct section *out)
+bool section_parse_fields(struct imap_cmd *c, struct section *out)
 {
     struct slice *fields = NULL;
     size_t n = 0, room = 0;
@@ -94,7 +93,8 @@ bool section_parse(struct imap_cmd *c, bool numbers_only, struct section *out)
         return complain(c, "BINARY takes the number of a part");
     if (more && !parse_text(c, out))
         return false;
-    if ((out->text == SECTION_FIELDS || out->text == SECTION_FIELDS_NOT) && !parse_fields(c, out))
+    if ((out->text == SECTION_FIELDS || out->text == SECTION_FIELDS_NOT) &&
+        !section_parse_fields(c, out))
         return false;
     return imap_arg_byte(c, ']') || complain(c, "the section has no end");
 }

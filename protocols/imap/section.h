@@ -34,6 +34,9 @@ struct section {
  */
 bool section_parse(struct imap_cmd *c, bool numbers_only, struct section *out);
 
+/* " (DATE FROM)" */
+bool section_parse_fields(struct imap_cmd *c, struct section *out);
+
 /* The section as the answer repeats it, without the brackets. */
 void section_put(const struct section *section, struct buf *out);
 

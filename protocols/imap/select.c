@@ -49,7 +49,7 @@ static bool arg_qresync(struct imap_session *s, struct imap_cmd *c, struct selec
         return false;
     if (imap_arg_byte(c, ' ')) {
         st->has_known = !imap_arg_peek(c, '(');
-        if (st->has_known && !imap_arg_raw_set(c, 0, &st->known))
+        if (st->has_known && !imap_arg_raw_set(c, UINT32_MAX, &st->known))
             return false;
         if (!st->has_known || imap_arg_byte(c, ' '))
             if (!arg_match_data(c))
@@ -124,6 +124,23 @@ static struct err put_facts(struct imap_session *s, struct store_read *rd,
     return OK;
 }
 
+/* Of the UIDs that the client says it knows, those that there have been; all, where it says none.
+ */
+static void know_what_there_was(const struct store_folder *folder, struct select_state *st)
+{
+    struct uidset all = UIDSET_EMPTY, both = UIDSET_EMPTY;
+
+    if (folder->uidnext > 1)
+        uidset_add(&all, 1, folder->uidnext - 1);
+    if (st->has_known) {
+        uidset_intersect(&st->known, &all, &both);
+        uidset_done(&all);
+        all = both;
+    }
+    uidset_done(&st->known);
+    st->known = all;
+}
+
 /* What happened since the client was last here (RFC 7162 3.2.5.1, 3.2.5.2). */
 static struct err look_back(struct imap_session *s, struct store_read *rd,
                             const struct store_folder *folder, struct select_state *st)
@@ -132,8 +149,7 @@ static struct err look_back(struct imap_session *s, struct store_read *rd,
     const struct uidset *here = store_view_uids(s->selected->view);
     bool complete = true;
 
-    if (!st->has_known && folder->uidnext > 1)
-        uidset_add(&st->known, 1, folder->uidnext - 1);
+    know_what_there_was(folder, st);
     struct err e = store_expunged_since(rd, folder->fid, st->modseq, &set, &complete);
     if (!failed(e) && complete)
         uidset_intersect(&set, &st->known, &st->gone);
@@ -223,7 +239,7 @@ static struct err open_and_tell(struct imap_session *s, struct store_read *rd,
     if (!failed(e))
         e = put_facts(s, rd, &folder);
     if (!failed(e) && s->rev2)
-        imap_put_list(s, st->path, &folder);
+        e = imap_put_list(s, rd, &folder, st->path, true);
     if (!failed(e) && st->qresync && st->uidvalidity == folder.uidvalidity)
         e = look_back(s, rd, &folder, st);
     return e;
