@@ -586,6 +586,13 @@ const struct auth_verdict *auth_attempt_verdict(const struct auth_attempt *attem
     return &attempt->verdict;
 }
 
+struct auth_pass *auth_pass_new(const struct auth_attempt *attempt, struct slice name,
+                                struct slice secret)
+{
+    assert(attempt->state == AUTH_DONE && attempt->verdict.reason == AUTH_OK);
+    return pass_new(&attempt->x, name, secret);
+}
+
 void auth_attempt_free(struct auth_attempt *attempt)
 {
     int expected = IN_POOL;

@@ -263,6 +263,23 @@ const struct auth_verdict *auth_attempt_verdict(const struct auth_attempt *attem
  */
 void auth_attempt_free(struct auth_attempt *attempt);
 
+/*
+ * For protocols that send the secret with every request (HTTP Basic): what the good verdict of a
+ * password attempt rests on. While it holds, the same name and secret get the same verdict, and
+ * are no attempt of their own. It does not hold once the account, its rights, its secret, its
+ * expiry or the configuration have changed, or where accounts cannot be reached; then an attempt
+ * tells. Looks accounts up; any thread.
+ *
+ * `name` and `secret` are those of the attempt, which has the verdict AUTH_OK. May return NULL.
+ */
+struct auth_pass;
+
+struct auth_pass *auth_pass_new(const struct auth_attempt *attempt, struct slice name,
+                                struct slice secret) MUST_USE;
+bool auth_pass_holds(struct auth *auth, const struct auth_pass *pass, struct slice name,
+                     struct slice secret);
+void auth_pass_free(struct auth_pass *pass); /* NULL is fine; before auth_free() */
+
 /* The longest line that a client may send in an exchange (base64, without CRLF). */
 enum { AUTH_MAX_LINE = 8192, AUTH_MAX_SECRET = 1000, AUTH_MAX_NAME = 1024 };
 

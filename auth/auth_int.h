@@ -6,6 +6,7 @@
  *   credentials.c  SCRAM keys, real and fake
  *   verify.c       a secret against an account; verifycache.c: seen right before
  *   backoff.c      who must wait
+ *   pass.c         what a good verdict rests on
  *   sasl.c         libsasl2: set-up, callbacks, one exchange
  *   attempt.c      drives all of these, on pool.c, to one verdict, which record.c writes down
  */
@@ -223,6 +224,14 @@ const struct mechanism *mechanism_find(struct slice name);
 
 /* Does this peer have channel binding data of any type? On the peer's thread. */
 bool mechanism_binding_offered(const struct auth_peer *peer);
+
+/* ---- passes ---- */
+
+struct exchange;
+
+/* auth_pass_new(), of what an attempt is made of. */
+struct auth_pass *pass_new(const struct exchange *x, struct slice name,
+                           struct slice secret) MUST_USE;
 
 /* ---- client messages ---- */
 

@@ -3,12 +3,12 @@
 /* Everything that is a matter of name and secret: one text, whatever it was. */
 #define LOGIN_FAILURE                                                                              \
     {                                                                                              \
-        "[AUTH] LOGIN FAILURE", ANSWER_NO, "[AUTHENTICATIONFAILED]", "LOGIN FAILURE"               \
+        "[AUTH] LOGIN FAILURE", ANSWER_NO, "[AUTHENTICATIONFAILED]", "LOGIN FAILURE", 401          \
     }
 
 /* clang-format off */
 static const struct answer_verdict verdicts[AUTH_REASON_COUNT] = {
-    [AUTH_OK] = {"Logged on", ANSWER_OK, NULL, "Logged on"},
+    [AUTH_OK] = {"Logged on", ANSWER_OK, NULL, "Logged on", 200},
     [AUTH_WRONG_SECRET] = LOGIN_FAILURE,
     [AUTH_UNKNOWN_USER] = LOGIN_FAILURE,
     [AUTH_AMBIGUOUS_NAME] = LOGIN_FAILURE,
@@ -16,34 +16,34 @@ static const struct answer_verdict verdicts[AUTH_REASON_COUNT] = {
     [AUTH_LOCKED] = LOGIN_FAILURE,
     /* The actor's own secret was right, so he may know (RFC 5530 3, AUTHORIZATIONFAILED). */
     [AUTH_NOT_AUTHORIZED] = {"[AUTH] Not allowed to act for that user",
-        ANSWER_NO, "[AUTHORIZATIONFAILED]", "Not allowed to act for that user"},
+        ANSWER_NO, "[AUTHORIZATIONFAILED]", "Not allowed to act for that user", 403},
     [AUTH_EXPIRED] = {"[AUTH] The password has expired",
-        ANSWER_NO, "[EXPIRED]", "The password has expired"},
+        ANSWER_NO, "[EXPIRED]", "The password has expired", 401},
     [AUTH_PROTOCOL_OFF] = {"[AUTH] POP3 is switched off for this user",
-        ANSWER_NO, "[AUTHORIZATIONFAILED]", "IMAP is switched off for this user"},
+        ANSWER_NO, "[AUTHORIZATIONFAILED]", "IMAP is switched off for this user", 403},
     [AUTH_NEEDS_TLS] = {"[SYS/PERM] STLS first: passwords are taken under TLS only",
-        ANSWER_NO, "[PRIVACYREQUIRED]", "STARTTLS first: passwords are taken under TLS only"},
+        ANSWER_NO, "[PRIVACYREQUIRED]", "STARTTLS first: passwords are taken under TLS only", 403},
     [AUTH_BACK_OFF] = {"[SYS/TEMP] Too many failed attempts, try again later",
-        ANSWER_NO, "[UNAVAILABLE]", "Too many failed attempts, try again later"},
+        ANSWER_NO, "[UNAVAILABLE]", "Too many failed attempts, try again later", 503},
     [AUTH_UNAVAILABLE] = {"[SYS/TEMP] The password cannot be checked now, try again later",
-        ANSWER_NO, "[UNAVAILABLE]", "The password cannot be checked now, try again later"},
+        ANSWER_NO, "[UNAVAILABLE]", "The password cannot be checked now, try again later", 503},
     [AUTH_BUSY] = {"[SYS/TEMP] The server is busy, try again later",
-        ANSWER_NO, "[UNAVAILABLE]", "The server is busy, try again later"},
+        ANSWER_NO, "[UNAVAILABLE]", "The server is busy, try again later", 503},
     [AUTH_BAD_MECHANISM] = {"No such authentication mechanism here",
-        ANSWER_NO, "[CANNOT]", "No such authentication mechanism here"},
+        ANSWER_NO, "[CANNOT]", "No such authentication mechanism here", 401},
     [AUTH_BAD_EXCHANGE] = {"The authentication exchange was malformed",
-        ANSWER_BAD, NULL, "The authentication exchange was malformed"},
+        ANSWER_BAD, NULL, "The authentication exchange was malformed", 401},
     /* Not the client's password but something between him and us: no [AUTH]. */
     [AUTH_BAD_BINDING] = {"[SYS/PERM] Channel binding does not match this connection",
-        ANSWER_NO, "[PRIVACYREQUIRED]", "Channel binding does not match this connection"},
+        ANSWER_NO, "[PRIVACYREQUIRED]", "Channel binding does not match this connection", 403},
     [AUTH_CANCELLED] = {"Authentication cancelled",
-        ANSWER_BAD, NULL, "Authentication cancelled"}, /* RFC 9051 6.2.2 */
+        ANSWER_BAD, NULL, "Authentication cancelled", 401}, /* RFC 9051 6.2.2 */
     [AUTH_LOST] = {"[SYS/TEMP] Connection lost",
-        ANSWER_NO, "[UNAVAILABLE]", "Connection lost"},
+        ANSWER_NO, "[UNAVAILABLE]", "Connection lost", 503},
     [AUTH_TOO_MANY] = {"[IN-USE] This user has too many sessions from this address",
-        ANSWER_NO, "[LIMIT]", "This user has too many sessions from this address"},
+        ANSWER_NO, "[LIMIT]", "This user has too many sessions from this address", 503},
     [AUTH_NO_MAILBOX] = {"[SYS/TEMP] The mailbox cannot be opened now, try again later",
-        ANSWER_NO, "[UNAVAILABLE]", "The mailbox cannot be opened now, try again later"},
+        ANSWER_NO, "[UNAVAILABLE]", "The mailbox cannot be opened now, try again later", 503},
 };
 
 static const struct answer_err errors[ERR_COUNT] = {

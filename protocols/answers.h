@@ -9,6 +9,7 @@
  *   POP3   response codes of RFC 2449 8 ([IN-USE]) and RFC 3206 ([AUTH], [SYS/TEMP], [SYS/PERM])
  *   IMAP   response codes of RFC 5530, RFC 7889 ([TOOBIG]) and RFC 9051 7.1
  *   LMTP   replies of RFC 5321 4.2 with the enhanced codes of RFC 3463
+ *   HTTP   statuses of RFC 9110 15; the texts are the engine's (protocols/http/reply.c)
  *
  * Threads    Constant data: any thread.
  * Ownership  All strings are static.
@@ -27,6 +28,7 @@ struct answer_verdict {
     enum answer_status imap_status;
     const char *imap_code; /* "[AUTHENTICATIONFAILED]", or NULL */
     const char *imap;      /* the text */
+    unsigned http;         /* the status; 401 asks for a log-on */
 };
 
 /*

@@ -76,7 +76,13 @@ struct session_limits {
     unsigned max_bad_before_logon; /* bad commands, then close; 0: 3 */
     unsigned max_attempts;         /* failed log-ons, then close; 0: 3 */
     uint64_t logon_timeout_ms;     /* 0: 60,000 */
-    uint64_t idle_timeout_ms; /* POP3 10 min, IMAP 30 min (RFC 1939 3, RFC 9051 5.4); 0: those */
+    uint64_t idle_timeout_ms;    /* POP3 10 min, IMAP 30 min (RFC 1939 3, RFC 9051 5.4), HTTP 2 min
+                                    between requests; 0: those */
+    size_t max_request_line;     /* HTTP; 0: 8,192 */
+    size_t max_request_head;     /* HTTP: all fields together; 0: 32,768 */
+    unsigned max_request_fields; /* HTTP; 0: 100 */
+    uint64_t max_request_body;   /* HTTP; 0: 64 MiB */
+    uint64_t request_timeout_ms; /* HTTP: a head, or a pause in a body; 0: 30,000 */
 };
 
 /* All that a session sees of the world. The driver keeps it in place while the session lives. */
@@ -92,6 +98,7 @@ struct session_env {
     const char *host_name; /* for greetings */
     bool tls_available; /* STARTTLS/STLS can be offered here: not on TLS yet, certificate there */
     bool compress_ok;   /* COMPRESS may be offered */
+    bool no_logon;      /* the peer may use without a log-on what operators see (HTTP_LOGON) */
     /* filled by the session, logged by the driver in its one line when the session ends */
     struct session_summary *summary;
 };

@@ -19,7 +19,8 @@ static void account(struct fixture *fx, struct arena *in, const char *address, u
         .credentials = arena_slice(in, buf_slice(&fx->credentials)),
         .mailbox_id = mailbox_id,
         .protocols = fx->protocols,
-        .generation = 1,
+        .generation = fx->generation,
+        .expires = fx->expires,
     };
 }
 
@@ -81,6 +82,7 @@ static void open_auth(struct fixture *fx)
         .iterations = 4096,
         .threads = 1,
         .no_back_off = true,
+        .inline_steps = fx->inline_steps,
     };
 
     fx->credentials = buf_make(4096);
@@ -97,10 +99,12 @@ static struct store_config config_in(const char *dir)
     return (struct store_config){.dir = dir, .map_bytes = 1ull << 30, .create = true};
 }
 
-struct fixture *fixture_new_with(const struct store_config *given, struct engine *engine)
+static struct fixture *fixture_make(const struct store_config *given, struct engine *engine,
+                                    bool inline_steps)
 {
     struct fixture *fx = mem_new(sizeof *fx);
 
+    fx->inline_steps = inline_steps;
     fx->dir = test_dir_new();
     struct store_config config = given ? *given : config_in(fx->dir);
     if (!config.dir)
@@ -114,6 +118,7 @@ struct fixture *fixture_new_with(const struct store_config *given, struct engine
     fx->clock.wall = filetime_from_unix(1795000000);
     fx->plaintext_ok = true;
     fx->protocols = ~0u;
+    fx->generation = 1;
     open_auth(fx);
     return fx;
 }
@@ -126,9 +131,19 @@ static void settle(struct fixture *fx)
     while (test_loop_pump(fx->loop) > 0);
 }
 
+struct fixture *fixture_new_with(const struct store_config *given, struct engine *engine)
+{
+    return fixture_make(given, engine, false);
+}
+
 struct fixture *fixture_new(void)
 {
-    return fixture_new_with(NULL, NULL);
+    return fixture_make(NULL, NULL, false);
+}
+
+struct fixture *fixture_new_inline(void)
+{
+    return fixture_make(NULL, NULL, true);
 }
 
 void fixture_reopen(struct fixture *fx)
@@ -341,6 +356,7 @@ static struct fixture_session *make_session(struct fixture *fx, session_maker ma
         .limits = &fx->limits,
         .host_name = "mail.example.org",
         .tls_available = true,
+        .no_logon = fx->no_logon,
         .summary = &fs->summary,
     };
     fs->in = fs->out = buf_make(SIZE_MAX / 2);
@@ -414,6 +430,18 @@ static void pull(struct fixture_session *fs)
         fs->over = true;
 }
 
+/* False: nothing that is posted will wake it. */
+static bool wait(struct fixture_session *fs)
+{
+    while (!fs->woken) {
+        if (!fs->fx->inline_steps)
+            test_loop_wait(fs->fx->loop);
+        else if (test_loop_pump(fs->fx->loop) == 0)
+            return false;
+    }
+    return true;
+}
+
 void fixture_run(struct fixture_session *fs)
 {
     for (;;) {
@@ -423,13 +451,15 @@ void fixture_run(struct fixture_session *fs)
         if (fs->over || fs->next == NEXT_PULL || fs->next == NEXT_TLS || fs->woken)
             continue;
         if (fs->next == NEXT_WAIT) {
-            while (!fs->woken)
-                test_loop_wait(fs->fx->loop);
+            if (!wait(fs))
+                return;
             continue;
         }
         if (!feed(fs)) {
             assert_int_equal(fs->in.len, 0);
-            return;
+            fs->tick_at = fs->session->ops->tick(fs->session);
+            if (!fs->woken)
+                return;
         }
     }
 }
@@ -461,8 +491,8 @@ struct slice fixture_pass(struct fixture_session *fs, uint64_t ms)
     buf_clear(&fs->out);
     fs->fx->clock.mono_ms += ms;
     fs->fx->clock.wall += ms * (FILETIME_SECOND / 1000);
-    if (fs->fx->clock.mono_ms >= fs->tick_at || fs->tick_at == 0)
-        fs->tick_at = fs->session->ops->tick(fs->session);
+    if (fs->fx->clock.mono_ms >= fs->tick_at)
+        fs->session->ops->tick(fs->session);
     fixture_run(fs);
     return buf_slice(&fs->out);
 }

@@ -38,12 +38,22 @@ struct fixture {
     bool plaintext_ok;         /* of peers made from here on; true at first */
     enum err_code source_down; /* not ERR_NONE: every look-up of an account fails with it */
     unsigned protocols;        /* which both may use; all at first */
+    uint64_t generation;       /* of every account; 1 at first */
+    uint64_t expires;          /* of every secret */
+    bool inline_steps;         /* see fixture_new_inline() */
+    bool no_logon;             /* of sessions made from here on */
     uint8_t *records;          /* enum auth_reason of every record, in order */
     size_t n_records;
     struct buf credentials;
 };
 
 struct fixture *fixture_new(void);
+
+/*
+ * As fixture_new(), but auth has no pool: a session that waits while nothing is posted waits for
+ * time or its peer, and fixture_run() returns. For fuzzers of sessions that may do so.
+ */
+struct fixture *fixture_new_inline(void);
 
 /* As fixture_new(), over an engine that the test made (or NULL) and with this store_config. */
 struct fixture *fixture_new_with(const struct store_config *config, struct engine *engine);

@@ -33,6 +33,8 @@ static void every_verdict_has_an_answer_in_every_protocol(void **state)
         assert_true(pop3_code_is_known(a->pop3));
         assert_true(is_code(a->imap_code));
         assert_int_equal(a->imap_status == ANSWER_OK, i == AUTH_OK);
+        assert_int_equal(a->http == 200, i == AUTH_OK);
+        assert_true(a->http == 200 || a->http == 401 || a->http == 403 || a->http == 503);
     }
 }
 
@@ -66,6 +68,7 @@ static void only_credentials_are_told_as_credentials(void **state)
 
         assert_false(slice_starts(slice_str(a->pop3), S("[AUTH]")));
         assert_false(slice_eq(slice_str(a->imap_code), S("[AUTHENTICATIONFAILED]")));
+        assert_true(a->http != 401 || others[i] == AUTH_CANCELLED);
     }
     for (int i = 0; i < ERR_COUNT; i++) {
         const struct answer_err *a = answer_err((enum err_code)i);
@@ -88,6 +91,7 @@ static void an_unknown_user_is_told_as_a_wrong_secret(void **state)
         assert_string_equal(a->pop3, wrong->pop3);
         assert_string_equal(a->imap_code, wrong->imap_code);
         assert_string_equal(a->imap, wrong->imap);
+        assert_int_equal(a->http, wrong->http);
     }
 }
 
