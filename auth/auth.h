@@ -37,6 +37,14 @@ enum auth_protocol {
     AUTH_OPS = 1 << 4,
 };
 
+/* For tables by protocol: 0 to AUTH_PROTOCOLS - 1. */
+enum { AUTH_PROTOCOLS = 5 };
+
+static inline unsigned auth_protocol_index(enum auth_protocol protocol)
+{
+    return (unsigned)__builtin_ctz(protocol);
+}
+
 enum auth_stage {
     AUTH_STAGE_TRANSPORT,
     AUTH_STAGE_SYNTAX,

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@ struct audit_sink {
     struct waiting *first, **end;
     size_t n;
     bool stopping, told_full;
+    atomic_ullong records, file_lost, store_lost;
 };
 
 /* ---- taking records ---- */
@@ -77,8 +79,10 @@ static void enqueue(struct audit_sink *sink, struct waiting *w)
     }
     sink->told_full = full;
     pthread_mutex_unlock(&sink->mutex);
-    if (full)
+    if (full) {
+        atomic_fetch_add_explicit(&sink->store_lost, 1, memory_order_relaxed);
         free(w);
+    }
     if (tell)
         log_event(sink->log, LOG_LEVEL_ERROR, "audit.store.full",
                   log_str("why", "the store does not take records; the file still does"));
@@ -93,9 +97,11 @@ static void write_line(struct audit_sink *sink, struct slice line)
     do
         n = write(sink->fd, line.ptr, line.len);
     while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)line.len)
-        log_event(sink->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("path", sink->path),
-                  log_str("why", n < 0 ? strerror(errno) : "a line was cut short"));
+    if (n == (ssize_t)line.len)
+        return;
+    atomic_fetch_add_explicit(&sink->file_lost, 1, memory_order_relaxed);
+    log_event(sink->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("path", sink->path),
+              log_str("why", n < 0 ? strerror(errno) : "a line was cut short"));
 }
 
 static void record(struct auth_sink *face, const struct auth_record *rec, struct slice line)
@@ -104,6 +110,7 @@ static void record(struct auth_sink *face, const struct auth_record *rec, struct
     struct audit_kind kind =
         audit_kind_of(auth_protocol_name(rec->peer->protocol), rec->reason, rec->mechanism);
 
+    atomic_fetch_add_explicit(&sink->records, 1, memory_order_relaxed);
     write_line(sink, line);
     enqueue(sink,
             waiting_new(&(struct audit_entry){
@@ -172,8 +179,10 @@ static void append_group(struct audit_sink *sink, struct waiting *first, size_t 
         entries[i++] = w->entry;
     while (failed(e = audit_append(sink->audit, entries, n))) {
         log_event(sink->log, LOG_LEVEL_ERROR, "audit.store.failed", log_str("why", e.why));
-        if (!pause_for(sink, RETRY_MS))
+        if (!pause_for(sink, RETRY_MS)) {
+            atomic_fetch_add(&sink->store_lost, n);
             break; /* the next start takes them from the file */
+        }
     }
     for (struct waiting *next; first; first = next) {
         next = first->next;
@@ -322,6 +331,16 @@ static void *work(void *arg)
             trim(sink);
     }
     return NULL;
+}
+
+void audit_sink_stats(struct audit_sink *sink, struct audit_sink_stats *out)
+{
+    pthread_mutex_lock(&sink->mutex);
+    out->waiting = sink->n;
+    pthread_mutex_unlock(&sink->mutex);
+    out->records = atomic_load_explicit(&sink->records, memory_order_relaxed);
+    out->file_lost = atomic_load_explicit(&sink->file_lost, memory_order_relaxed);
+    out->store_lost = atomic_load_explicit(&sink->store_lost, memory_order_relaxed);
 }
 
 /* ---- life ---- */

@@ -26,6 +26,16 @@ struct auth_sink *audit_sink_face(struct audit_sink *sink);
 /* Open the file anew, after rotation. On failure the old one goes on. */
 struct err audit_sink_reopen(struct audit_sink *sink) MUST_USE;
 
+struct audit_sink_stats {
+    uint64_t records;
+    uint64_t file_lost;  /* the file did not take them, or not whole */
+    uint64_t store_lost; /* the store's copy has not got them, and will not before a restart */
+    uint64_t waiting;    /* on their way into the store */
+};
+
+/* Since it was opened. */
+void audit_sink_stats(struct audit_sink *sink, struct audit_sink_stats *out);
+
 /* Brings what waits into the store first. */
 void audit_sink_free(struct audit_sink *sink);
 

@@ -140,7 +140,18 @@ static void fill_limits(struct config *c, cfg_t *file)
         .max_attempts = count_of(limits, "attempts"),
         .logon_timeout_ms = time_of(limits, "logon-timeout"),
         .idle_timeout_ms = time_of(limits, "idle-timeout"),
+        .max_request_line = bytes_of(limits, "http-request-line"),
+        .max_request_head = bytes_of(limits, "http-head"),
+        .max_request_fields = count_of(limits, "http-fields"),
+        .max_request_body = bytes_of(limits, "http-body"),
+        .request_timeout_ms = time_of(limits, "http-timeout"),
     };
+}
+
+static void fill_ops(struct config *c, cfg_t *file)
+{
+    c->net.no_logon = networks_of(&c->memory->arena, cfg_getsec(file, "ops"), "without-logon",
+                                  &c->net.n_no_logon);
 }
 
 /* ---- listeners ---- */
@@ -233,6 +244,9 @@ static void check_listener(cfg_t *section, const struct net_listener_config *l)
         config_complain(section, NULL, "expected a key \"port\" (1 to 65535) or \"socket\"");
     if (l->path && l->port)
         config_complain(section, "socket", "expected one of \"port\" and \"socket\", found both");
+    if (l->protocol && l->protocol->no_starttls && l->tls_mode == NET_TLS_STARTTLS)
+        config_complain(section, "tls", "expected none or implicit: %s has no STARTTLS",
+                        l->protocol->name);
     if (l->proxy && l->n_proxy_from == 0)
         config_complain(
             section, "proxy-protocol",
@@ -283,6 +297,7 @@ static void fill(struct config *c, cfg_t *file)
     fill_store(c, file);
     fill_auth(c, file);
     fill_limits(c, file);
+    fill_ops(c, file);
     fill_listeners(c, file);
 }
 

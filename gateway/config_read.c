@@ -109,6 +109,15 @@ static cfg_opt_t limits_options[] = {
     CFG_STR("idle-timeout", "0s", CFGF_NONE),
     CFG_STR("handshake-timeout", "30s", CFGF_NONE),
     CFG_STR("write-timeout", "5m", CFGF_NONE),
+    CFG_STR("http-request-line", "8K", CFGF_NONE),
+    CFG_STR("http-head", "32K", CFGF_NONE),
+    CFG_INT("http-fields", 100, CFGF_NONE),
+    CFG_STR("http-body", "64M", CFGF_NONE),
+    CFG_STR("http-timeout", "30s", CFGF_NONE),
+    CFG_END()
+};
+static cfg_opt_t ops_options[] = {
+    CFG_STR_LIST("without-logon", "{127.0.0.0/8, ::1}", CFGF_NONE),
     CFG_END()
 };
 static cfg_opt_t log_options[] = {
@@ -125,6 +134,7 @@ static cfg_opt_t all_options[] = {
     CFG_SEC("tls", tls_options, CFGF_NONE),
     CFG_SEC("listener", listener_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("limits", limits_options, CFGF_NONE),
+    CFG_SEC("ops", ops_options, CFGF_NONE),
     CFG_SEC("log", log_options, CFGF_NONE),
     CFG_FUNC("include", &include_file),
     CFG_BOOL(LAST_KEY, cfg_false, CFGF_NONE),
@@ -448,6 +458,12 @@ static const struct check {
     {"limits", "idle-timeout", want_time},
     {"limits", "handshake-timeout", want_time},
     {"limits", "write-timeout", want_time},
+    {"limits", "http-request-line", want_bytes},
+    {"limits", "http-head", want_bytes},
+    {"limits", "http-fields", want_count},
+    {"limits", "http-body", want_bytes},
+    {"limits", "http-timeout", want_time},
+    {"ops", "without-logon", want_network},
     {"log", "file", want_text},
     {"log", "format", want_log_format},
     {"log", "level", want_log_level},

@@ -3,6 +3,7 @@
 
 #include "protocols/imap/imap.h"
 #include "protocols/lmtp/lmtp.h"
+#include "protocols/ops/ops.h"
 #include "protocols/pop3/pop3.h"
 
 #define BYTES(literal)                                                                             \
@@ -31,6 +32,16 @@ const struct net_protocol gateway_protocols[] = {
         .id = AUTH_LMTP,
         .busy = BYTES("421 4.3.2 Too many connections\r\n"), /* RFC 3463 3.4 */
         .session_new = lmtp_session_new,
+    },
+    {
+        .name = "ops",
+        .id = AUTH_OPS,
+        .alpn = "http/1.1",
+        .busy = BYTES("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                      "Retry-After: 30\r\nConnection: close\r\n\r\n"),
+        .no_starttls = true,
+        .observes = true,
+        .session_new = ops_session_new,
     },
     {.name = NULL},
 };

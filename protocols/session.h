@@ -101,7 +101,10 @@ struct session_env {
     bool no_logon;      /* the peer may use without a log-on what operators see (HTTP_LOGON) */
     /* filled by the session, logged by the driver in its one line when the session ends */
     struct session_summary *summary;
+    struct ops_source *ops; /* what operators may see; NULL where nobody may */
 };
+
+struct ops_source; /* protocols/ops/ops.h */
 
 struct session_summary {
     char *user;      /* canonical; freed by the driver */

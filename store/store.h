@@ -65,6 +65,13 @@ struct err store_open_engine(const struct store_config *config, struct engine *e
                              struct log *log, struct store **out) MUST_USE;
 struct engine *store_engine(struct store *st);
 
+/*
+ * Can new mail be stored now? Commits an empty change, so a disk that does not answer, a full store
+ * and a writer that is stuck are all found out. ERR_NO_SPACE; ERR_UNAVAILABLE: not begun within
+ * `deadline_ms`. Waits for its commit: never on a worker, and not many times a second.
+ */
+struct err store_probe(struct store *st, uint64_t deadline_ms) MUST_USE;
+
 /* ---- requests ---- */
 
 /*

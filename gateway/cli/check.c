@@ -203,19 +203,26 @@ static void check_files(struct check *check, const struct config *config)
 
 /* ---- all of it ---- */
 
+/* What a listener without TLS means for those who want to log on there. */
+static void check_logon(struct check *check, const struct config *config,
+                        const struct net_listener_config *l)
+{
+    if (l->tls_mode != NET_TLS_NONE || l->plaintext_ok || l->path)
+        return;
+    if (l->protocol->id == AUTH_OPS && config->net.n_no_logon == 0)
+        found(check, l->name, "has no TLS and allows no plaintext: nobody can look there");
+    else if (l->protocol->id != AUTH_OPS && l->protocol->id != AUTH_LMTP)
+        found(check, l->name,
+              "has no TLS and allows no plaintext: nobody can log on there "
+              "but by SCRAM");
+}
+
 static void check_policy(struct check *check, const struct config *config)
 {
     if (config->net.n_listeners == 0)
         found(check, config->path, "there is no listener");
-    for (size_t i = 0; i < config->net.n_listeners; i++) {
-        const struct net_listener_config *l = &config->net.listeners[i];
-
-        if (l->protocol->id != AUTH_LMTP && l->tls_mode == NET_TLS_NONE && !l->plaintext_ok &&
-            !l->path)
-            found(check, l->name,
-                  "has no TLS and allows no plaintext: nobody can log on there "
-                  "but by SCRAM");
-    }
+    for (size_t i = 0; i < config->net.n_listeners; i++)
+        check_logon(check, config, &config->net.listeners[i]);
     uint64_t files = net_raise_file_limit();
     if (config->net.max_connections >= files) {
         check->findings++;

@@ -15,6 +15,7 @@
 #include "gateway/audit_sink.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
+#include "gateway/figures.h"
 #include "gateway/identity.h"
 #include "gateway/log_file.h"
 #include "gateway/serving.h"
@@ -30,7 +31,9 @@ struct daemon {
     struct accounts *accounts;
     struct gateway_source source;
     struct audit_sink *sink;
+    struct logon_counters *logons;
     struct auth *auth;
+    struct figures *figures;
 };
 
 /* ---- starting ---- */
@@ -134,8 +137,23 @@ static bool open_auth(struct daemon *d)
     if (failed(e))
         return say(d, "accounts", e);
     gateway_source_init(&d->source, d->accounts);
-    e = auth_new(&d->config->auth, &d->source.source, audit_sink_face(d->sink), d->log, &d->auth);
+    d->logons = logon_counters_new(audit_sink_face(d->sink));
+    e = auth_new(&d->config->auth, &d->source.source, logon_counters_face(d->logons), d->log,
+                 &d->auth);
     return failed(e) ? say(d, "authentication", e) : true;
+}
+
+static bool open_figures(struct daemon *d)
+{
+    const struct figures_parts parts = {
+        .server = d->server,
+        .store = d->store,
+        .sink = d->sink,
+        .logons = d->logons,
+    };
+    struct err e = figures_new(&parts, &d->figures);
+
+    return failed(e) ? say(d, "figures", e) : true;
 }
 
 /* ---- running ---- */
@@ -205,7 +223,7 @@ static void run(struct daemon *d, const sigset_t *signals)
 {
     int which;
 
-    net_server_start(d->server, d->store, d->auth);
+    net_server_start(d->server, d->store, d->auth, figures_source(d->figures));
     log_event(d->log, LOG_LEVEL_INFO, "server.start", log_str("version", GATEPOST_VERSION),
               log_number("pid", getpid()),
               log_number("listeners", (int64_t)d->config->net.n_listeners));
@@ -228,9 +246,11 @@ static void await_answers(struct daemon *d)
 /* Answers that are still under way go to workers, so these stop last. */
 static void stop(struct daemon *d)
 {
+    figures_free(d->figures);
     auth_free(d->auth);
     if (d->server && d->store)
         await_answers(d);
+    logon_counters_free(d->logons);
     audit_sink_free(d->sink);
     accounts_close(d->accounts);
     if (d->store)
@@ -266,7 +286,7 @@ int cli_serve(struct cli *cli)
     setrlimit(RLIMIT_CORE, &no_core); /* a core would hold secrets */
     net_raise_file_limit();
     bool good = load(&d) && open_log(&d) && bind_all(&d) && become_user(&d) && open_store(&d) &&
-                open_auth(&d);
+                open_auth(&d) && open_figures(&d);
     if (good)
         run(&d, &signals);
     stop(&d);

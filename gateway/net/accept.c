@@ -21,7 +21,7 @@ static void run_handover(struct task *task)
 {
     struct handover *handover = (struct handover *)task;
 
-    if (handover->to->draining)
+    if (handover->to->closed || (handover->to->draining && !handover->listener->protocol->observes))
         close(handover->fd);
     else
         net_conn_open(handover->to, handover->listener, handover->fd);

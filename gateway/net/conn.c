@@ -132,17 +132,12 @@ static void log_end(struct net_conn *conn)
         log_number("appended", (int64_t)sum->appended));
 }
 
-static void worker_left(struct net_worker *worker)
+static void worker_left(struct net_worker *worker, bool observer)
 {
-    struct net_server *server = worker->server;
-
-    atomic_fetch_sub(&server->n_conns, 1);
-    if (--worker->n_conns > 0 || !worker->draining)
-        return;
-    pthread_mutex_lock(&server->mutex);
-    server->waiting_for--;
-    pthread_cond_signal(&server->emptied);
-    pthread_mutex_unlock(&server->mutex);
+    atomic_fetch_sub(&worker->server->n_conns, 1);
+    worker->n_conns--;
+    worker->n_observers -= observer;
+    net_worker_emptied(worker);
 }
 
 /* libuv may touch the handle until now. */
@@ -157,9 +152,10 @@ static void on_closed(uv_handle_t *handle)
         worker->conns = conn->next;
     if (conn->next)
         conn->next->prev = conn->prev;
+    bool observer = conn->listener->protocol->observes;
     net_listener_release(conn->listener);
     free(conn);
-    worker_left(worker);
+    worker_left(worker, observer);
 }
 
 void net_conn_close(struct net_conn *conn, const char *why)
@@ -177,7 +173,12 @@ void net_conn_close(struct net_conn *conn, const char *why)
         conn->session->ops->free(conn->session);
     conn->session = NULL;
     log_end(conn);
+    struct net_traffic *traffic =
+        &worker->traffic[auth_protocol_index(conn->listener->protocol->id)];
+    net_conn_tally(conn, traffic);
+    traffic->closed++;
     free(conn->summary.user);
+    conn->summary.user = NULL;
     net_worker_forget(worker, conn);
     heap_unset(&worker->deadlines, &conn->deadline);
     if (conn->counted)
@@ -237,6 +238,8 @@ void net_conn_finish(struct net_conn *conn)
 
 void net_conn_drain(struct net_conn *conn)
 {
+    if (conn->listener->protocol->observes)
+        return;
     if (conn->phase < CONN_OPEN) {
         net_conn_close(conn, "shutdown");
     } else if (conn->phase == CONN_OPEN) {
@@ -286,6 +289,7 @@ static void fill_env(struct net_conn *conn)
         .tls_available = listener->tls && listener->tls_mode == NET_TLS_STARTTLS,
         .compress_ok = listener->compress_ok,
         .summary = &conn->summary,
+        .ops = server->ops,
     };
 }
 
@@ -297,6 +301,8 @@ void net_conn_begin(struct net_conn *conn)
 
     conn->peer.exempt = listener->is_unix ||
                         network_has(settings->trusted, settings->n_trusted, &conn->peer.remote);
+    conn->env.no_logon = listener->is_unix ||
+                         network_has(settings->no_logon, settings->n_no_logon, &conn->peer.remote);
     unsigned max = conn->peer.exempt ? 0 : settings->max_connections_per_address;
     conn->counted = address_table_enter(server->addresses, &conn->peer.remote, max);
     if (!conn->counted) {
@@ -359,6 +365,7 @@ static struct net_conn *conn_new(struct net_worker *worker, struct net_listener 
         worker->conns->prev = conn;
     worker->conns = conn;
     worker->n_conns++;
+    worker->n_observers += listener->protocol->observes;
     atomic_fetch_add_explicit(&worker->counters.accepted, 1, memory_order_relaxed);
     snprintf(conn->session_id, sizeof conn->session_id, "%08x%08x", (unsigned)server->seed,
              (unsigned)atomic_fetch_add_explicit(&server->next_session, 1, memory_order_relaxed));

@@ -25,6 +25,8 @@ struct net_protocol {
     enum auth_protocol id;
     const char *alpn;  /* enforced where the client offers ALPN (RFC 7301); NULL: none is known */
     struct slice busy; /* what a client is told that cannot be served now, with its CRLF */
+    bool no_starttls;  /* there is no such command in it */
+    bool observes;     /* for those who watch the server: served while it drains, not waited for */
     struct session *(*session_new)(const struct session_env *env);
 };
 
@@ -56,6 +58,8 @@ struct net_config {
     unsigned max_connections_per_address; /* 0: no bound */
     const struct network *trusted;        /* exempt from the bound per address and from back-off */
     size_t n_trusted;
+    const struct network *no_logon; /* session_env.no_logon: of these, and of Unix sockets */
+    size_t n_no_logon;
     uint64_t handshake_timeout_ms; /* TLS and PROXY header; 0: 30,000 */
     uint64_t write_timeout_ms;     /* a peer that takes nothing; 0: 300,000 */
 };
@@ -69,8 +73,9 @@ struct net_server;
 struct err net_server_new(const struct net_config *config, struct log *log, struct buf *why,
                           struct net_server **out) MUST_USE;
 
-/* Start the workers. */
-void net_server_start(struct net_server *server, struct store *store, struct auth *auth);
+/* Start the workers. `ops` is for sessions of operators, or NULL. */
+void net_server_start(struct net_server *server, struct store *store, struct auth *auth,
+                      struct ops_source *ops);
 
 /*
  * Take a new configuration over: certificates, limits and policies for connections that come,
@@ -82,8 +87,8 @@ struct err net_server_reload(struct net_server *server, const struct net_config 
 
 /*
  * Stop accepting, tell every session to finish, and wait until they did or `timeout_ms` has
- * passed; then what is left is cut off. Workers go on as executors, for answers of store and auth
- * that come late.
+ * passed; then what is left is cut off. Until then protocols that observe are served on. Workers
+ * go on as executors, for answers of store and auth that come late.
  */
 void net_server_drain(struct net_server *server, uint64_t timeout_ms);
 
@@ -106,6 +111,36 @@ struct net_stats {
 
 /* Any thread; figures of running connections are included when they end. */
 void net_server_stats(struct net_server *server, struct net_stats *out);
+
+/* Connections that are alike. */
+struct net_crowd {
+    char *listener;
+    const char *protocol, *tls; /* "none" or TLS's version; static */
+    uint64_t connections, logged_on;
+};
+
+/* What the connections of one protocol have done, those that go on too. */
+struct net_traffic {
+    const char *protocol; /* static; NULL: it has none */
+    uint64_t closed;
+    uint64_t bytes_in, bytes_out;
+    struct session_summary did; /* `user` and `end` are NULL */
+};
+
+struct net_census {
+    unsigned workers, answering; /* a worker that does not answer is stuck */
+    bool draining;
+    struct net_crowd *crowds;
+    size_t n_crowds;
+    struct net_traffic traffic[AUTH_PROTOCOLS]; /* by auth_protocol_index() */
+};
+
+/*
+ * Ask every worker to count its connections, and wait for those that answer within `timeout_ms`.
+ * Nothing is counted at any other time. Any thread but a worker's; the server has been started.
+ */
+void net_server_census(struct net_server *server, uint64_t timeout_ms, struct net_census *out);
+void net_census_done(struct net_census *census);
 
 /*
  * Would binding these fail? Binds all, then closes them; `finding` is told what would. For

@@ -32,8 +32,8 @@ struct net_settings {
     struct session_limits limits;
     unsigned max_connections, max_connections_per_address;
     uint64_t handshake_timeout_ms, write_timeout_ms;
-    struct network *trusted;
-    size_t n_trusted;
+    struct network *trusted, *no_logon;
+    size_t n_trusted, n_no_logon;
 };
 
 void net_settings_release(struct net_settings *settings);
@@ -112,19 +112,24 @@ struct net_worker {
     struct net_conn *conns;
     struct net_conn *ready, **ready_end;
     size_t n_conns, n_ready;
-    bool draining;
+    size_t n_observers; /* among the connections */
+    bool draining;      /* only who observes is accepted and stays */
+    bool closed;        /* nobody is, nobody does */
+    bool awaited;       /* main waits until those have gone who must */
     /* Scratch, shared by the worker's connections: used within one turn only. */
     uint8_t *read_buf, *plain_buf;
     struct buf out;    /* what sessions put out */
     struct buf packed; /* after DEFLATE */
     struct buf sealed; /* after TLS */
     struct net_counters counters;
+    struct net_traffic traffic[AUTH_PROTOCOLS]; /* of connections that have ended */
 };
 
 struct net_server {
     struct log *log;
     struct store *store;
     struct auth *auth;
+    struct ops_source *ops;
     struct net_worker *workers;
     unsigned n_workers;
     struct net_endpoint *endpoints;
@@ -135,6 +140,7 @@ struct net_server {
     uint64_t seed;
     atomic_ullong next_session;
     bool started;
+    atomic_bool draining;
     pthread_mutex_t mutex; /* with `emptied`: main waits for the workers */
     pthread_cond_t emptied;
     unsigned waiting_for;
@@ -151,6 +157,16 @@ void net_worker_touch(struct net_worker *worker);
 /* Have a connection run in this or the next turn. */
 void net_worker_ready(struct net_worker *worker, struct net_conn *conn);
 void net_worker_forget(struct net_worker *worker, struct net_conn *conn);
+
+/* Count on to the worker's traffic what the connection has done. */
+void net_conn_tally(const struct net_conn *conn, struct net_traffic *traffic);
+
+/* Of the monotonic clock. */
+struct timespec net_time_after(uint64_t ms);
+
+/* Have main wait for the worker's connections; they have gone as far as they must. */
+void net_worker_await(struct net_worker *worker);
+void net_worker_emptied(struct net_worker *worker);
 
 /* See to it that the heap's first deadline is noticed. */
 void net_worker_arm(struct net_worker *worker);

@@ -30,6 +30,8 @@ static struct net_settings *settings_new(const struct net_config *config)
     settings->write_timeout_ms = config->write_timeout_ms ? config->write_timeout_ms : 300000;
     settings->trusted = copy_networks(config->trusted, config->n_trusted);
     settings->n_trusted = config->n_trusted;
+    settings->no_logon = copy_networks(config->no_logon, config->n_no_logon);
+    settings->n_no_logon = config->n_no_logon;
     return settings;
 }
 
@@ -39,6 +41,7 @@ void net_settings_release(struct net_settings *settings)
         return;
     free(settings->host_name);
     free(settings->trusted);
+    free(settings->no_logon);
     free(settings);
 }
 
@@ -315,29 +318,58 @@ struct err net_server_new(const struct net_config *config, struct log *log, stru
     return OK;
 }
 
-void net_server_start(struct net_server *server, struct store *store, struct auth *auth)
+void net_server_start(struct net_server *server, struct store *store, struct auth *auth,
+                      struct ops_source *ops)
 {
     server->store = store;
     server->auth = auth;
+    server->ops = ops;
     for (unsigned i = 0; i < server->n_workers; i++)
         net_worker_start(&server->workers[i]);
     server->started = true;
     start_endpoints(server);
 }
 
+/* Those who must go before main may go on have gone. */
+static bool is_empty(const struct net_worker *worker)
+{
+    return worker->n_conns == (worker->closed ? 0 : worker->n_observers);
+}
+
+void net_worker_await(struct net_worker *worker)
+{
+    if (worker->awaited || is_empty(worker))
+        return;
+    worker->awaited = true;
+    pthread_mutex_lock(&worker->server->mutex);
+    worker->server->waiting_for++;
+    pthread_mutex_unlock(&worker->server->mutex);
+}
+
+void net_worker_emptied(struct net_worker *worker)
+{
+    if (!worker->awaited || !is_empty(worker))
+        return;
+    worker->awaited = false;
+    pthread_mutex_lock(&worker->server->mutex);
+    worker->server->waiting_for--;
+    pthread_cond_signal(&worker->server->emptied);
+    pthread_mutex_unlock(&worker->server->mutex);
+}
+
 static void run_drain(struct net_worker *worker, void *arg)
 {
-    struct net_server *server = arg;
+    struct net_acceptor *next_acceptor;
     struct net_conn *next;
 
-    while (worker->acceptors)
-        net_acceptor_stop(worker->acceptors);
-    worker->draining = true;
-    if (worker->n_conns) {
-        pthread_mutex_lock(&server->mutex);
-        server->waiting_for++;
-        pthread_mutex_unlock(&server->mutex);
+    (void)arg;
+    for (struct net_acceptor *a = worker->acceptors; a; a = next_acceptor) {
+        next_acceptor = a->next;
+        if (!a->listener->protocol->observes)
+            net_acceptor_stop(a);
     }
+    worker->draining = true;
+    net_worker_await(worker);
     for (struct net_conn *conn = worker->conns; conn; conn = next) {
         next = conn->next;
         net_conn_drain(conn);
@@ -347,11 +379,15 @@ static void run_drain(struct net_worker *worker, void *arg)
 static void run_cut_off(struct net_worker *worker, void *arg)
 {
     (void)arg;
+    while (worker->acceptors)
+        net_acceptor_stop(worker->acceptors);
+    worker->closed = true;
+    net_worker_await(worker);
     for (struct net_conn *conn = worker->conns; conn; conn = conn->next)
         net_conn_close(conn, "shutdown");
 }
 
-static struct timespec time_after(uint64_t ms)
+struct timespec net_time_after(uint64_t ms)
 {
     struct timespec at;
 
@@ -367,12 +403,13 @@ static struct timespec time_after(uint64_t ms)
 
 void net_server_drain(struct net_server *server, uint64_t timeout_ms)
 {
-    struct timespec until = time_after(timeout_ms);
+    struct timespec until = net_time_after(timeout_ms);
     int rc = 0;
 
     if (!server->started)
         return;
-    on_all_workers(server, run_drain, server);
+    atomic_store(&server->draining, true);
+    on_all_workers(server, run_drain, NULL);
     pthread_mutex_lock(&server->mutex);
     while (server->waiting_for && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&server->emptied, &server->mutex, &until);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/un.h>
@@ -31,6 +32,7 @@ struct obedient {
 };
 
 static atomic_ulong most_unused;
+static sem_t held, release; /* of a worker that HOLD makes stuck */
 
 static void late(struct task *task)
 {
@@ -95,6 +97,9 @@ static void obey(struct obedient *o, struct slice line)
         o->next = NEXT_COMPRESS;
     } else if (slice_eq(word, S("TIMER"))) {
         o->at = o->env->clock->mono_ms + 20;
+    } else if (slice_eq(word, S("HOLD"))) {
+        sem_post(&held);
+        sem_wait(&release);
     } else if (slice_eq(word, S("QUIT"))) {
         buf_puts(&o->out, "bye\r\n");
         o->next = NEXT_CLOSE;
@@ -215,6 +220,13 @@ static const struct net_protocol obedient_protocol = {
     .session_new = obedient_new,
 };
 
+static const struct net_protocol watching_protocol = {
+    .name = "watching",
+    .id = AUTH_OPS,
+    .observes = true,
+    .session_new = obedient_new,
+};
+
 /* ---- the world of a test ---- */
 
 struct world {
@@ -274,7 +286,7 @@ static void world_start(struct world *w)
     if (failed(e))
         print_error("%.*s\n", SLICE_ARG(buf_slice(&w->why)));
     assert_ok(e);
-    net_server_start(w->server, NULL, NULL);
+    net_server_start(w->server, NULL, NULL, NULL);
 }
 
 static int world_free(void **state)
@@ -1054,6 +1066,101 @@ static void certificates_are_examined(void **state)
     test_cert_free(&soon);
 }
 
+/* ---- counting ---- */
+
+static uint64_t connections_of(const struct net_census *census, const char *listener,
+                               const char *tls)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < census->n_crowds; i++)
+        if (strcmp(census->crowds[i].listener, listener) == 0 &&
+            strcmp(census->crowds[i].tls, tls) == 0)
+            n += census->crowds[i].connections;
+    return n;
+}
+
+static void a_census_counts_connections_and_what_they_did(void **state)
+{
+    struct world *w = *state;
+    struct net_census census;
+    struct client clients[3];
+
+    world_start(w);
+    for (int i = 0; i < 3; i++) {
+        clients[i] = client_to(w, i < 2 ? "plain" : "implicit");
+        if (i == 2)
+            assert_true(client_tls(&clients[i], NULL, NULL, NULL));
+        client_wants(&clients[i], "hello");
+        if (i == 2)
+            client_wants(&clients[i], "safe");
+        client_say(&clients[i], "ECHO x\r\n");
+        client_wants(&clients[i], "x");
+    }
+    net_server_census(w->server, PATIENCE_MS, &census);
+    assert_int_equal(census.workers, 2);
+    assert_int_equal(census.answering, 2);
+    assert_false(census.draining);
+    assert_int_equal(connections_of(&census, "plain", "none"), 2);
+    assert_int_equal(connections_of(&census, "implicit", "TLSv1.3"), 1);
+    const struct net_traffic *t = &census.traffic[auth_protocol_index(AUTH_IMAP)];
+    assert_string_equal(t->protocol, "obedient");
+    assert_int_equal(t->did.commands, 3);
+    assert_int_equal(t->closed, 0);
+    assert_true(t->bytes_in > 3 * strlen("ECHO x\r\n"));
+    net_census_done(&census);
+    client_say(&clients[0], "QUIT\r\n");
+    client_wants(&clients[0], "bye");
+    client_wants_end(&clients[0]);
+    /* What has ended is counted on. */
+    net_server_census(w->server, PATIENCE_MS, &census);
+    assert_int_equal(census.traffic[auth_protocol_index(AUTH_IMAP)].did.commands, 4);
+    net_census_done(&census);
+    for (int i = 0; i < 3; i++)
+        client_close(&clients[i]);
+}
+
+static void a_census_does_not_wait_for_a_worker_that_is_stuck(void **state)
+{
+    struct world *w = *state;
+    struct net_census census;
+
+    world_start(w);
+    struct client c = client_to(w, "plain");
+    client_wants(&c, "hello");
+    client_say(&c, "HOLD\r\n");
+    sem_wait(&held);
+    net_server_census(w->server, 50, &census);
+    assert_int_equal(census.workers, 2);
+    assert_int_equal(census.answering, 1);
+    net_census_done(&census);
+    sem_post(&release); /* the answer that comes now finds nobody */
+    client_say(&c, "ECHO on\r\n");
+    client_wants(&c, "on");
+    net_server_census(w->server, PATIENCE_MS, &census);
+    assert_int_equal(census.answering, 2);
+    net_census_done(&census);
+    client_close(&c);
+}
+
+static void who_observes_is_not_waited_for_when_the_server_drains(void **state)
+{
+    struct world *w = *state;
+    struct net_census census;
+
+    w->listeners[0].protocol = &watching_protocol;
+    world_start(w);
+    struct client watcher = client_to(w, "plain");
+    client_wants(&watcher, "hello");
+    net_server_drain(w->server, PATIENCE_MS); /* nobody else is there: it ends at once */
+    client_wants_end(&watcher);
+    net_server_census(w->server, PATIENCE_MS, &census);
+    assert_true(census.draining);
+    assert_int_equal(census.n_crowds, 0);
+    net_census_done(&census);
+    client_close(&watcher);
+}
+
 #define net_test(f) cmocka_unit_test_setup_teardown(f, world_new, world_free)
 
 int main(void)
@@ -1086,7 +1193,12 @@ int main(void)
         net_test(a_second_server_does_not_share_the_port),
         net_test(a_reload_is_all_or_nothing),
         net_test(certificates_are_examined),
+        net_test(a_census_counts_connections_and_what_they_did),
+        net_test(a_census_does_not_wait_for_a_worker_that_is_stuck),
+        net_test(who_observes_is_not_waited_for_when_the_server_drains),
     };
+    sem_init(&held, 0, 0);
+    sem_init(&release, 0, 0);
     signal(SIGPIPE, SIG_IGN); /* OpenSSL's client writes without asking */
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

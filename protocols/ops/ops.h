@@ -1,0 +1,97 @@
+/*
+ * ops.h - what operators see over HTTP: health, metrics, a page for people.
+ *
+ * The session knows HTTP and how to write figures down. Where figures come from is the gateway's
+ * matter (struct ops_source): they are gathered when somebody asks, on another thread, and a
+ * request that waits for them holds nobody up.
+ *
+ * Threads    A session as protocols/session.h says; a source is asked on any worker.
+ * Ownership  Figures are shared, immutable and counted: every done() gives one to let go of.
+ */
+#ifndef GATEPOST_PROTOCOLS_OPS_OPS_H
+#define GATEPOST_PROTOCOLS_OPS_OPS_H
+
+#include "protocols/session.h"
+
+/* ---- figures ---- */
+
+struct ops_crowd { /* connections that are alike */
+    const char *protocol, *listener, *tls;
+    uint64_t connections, logged_on;
+};
+
+struct ops_traffic { /* of one protocol, since the start */
+    const char *protocol;
+    uint64_t closed, bytes_in, bytes_out, commands;
+    uint64_t fetched, fetched_bytes, delivered, expunged, flagged;
+};
+
+struct ops_logons { /* log-ons that are alike, since the start */
+    const char *protocol, *mechanism;
+    enum auth_reason reason;
+    uint64_t n;
+};
+
+/* Bounds of the histogram of latencies, in microseconds; one more bucket is for what is beyond. */
+#define OPS_LATENCY_BOUNDS                                                                         \
+    {                                                                                              \
+        100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,     \
+            2500000, 5000000, 10000000                                                             \
+    }
+enum { OPS_LATENCY_BUCKETS = 17 };
+
+struct ops_latency {
+    const char *protocol;
+    uint64_t buckets[OPS_LATENCY_BUCKETS]; /* not cumulative */
+    uint64_t sum_us;
+};
+
+struct ops_figures {
+    bool draining;
+    unsigned workers, answering;
+    struct err store; /* can new mail be stored? */
+    struct err stats; /* were store_stats to be had? */
+    struct engine_stats store_stats;
+    uint64_t accepted, refused, tls_failures;
+    uint64_t audit_records, audit_file_lost, audit_store_lost, audit_waiting;
+    uint64_t cpu_us, resident_bytes, open_files, max_files;
+    int64_t started_unix, now_unix;
+    const struct ops_crowd *crowds;
+    const struct ops_traffic *traffic;
+    const struct ops_logons *logons;
+    const struct ops_latency *latencies;
+    size_t n_crowds, n_traffic, n_logons, n_latencies;
+    /* One who has them does not want them any more; the source may be gone by then. */
+    void (*let_go)(const struct ops_figures *figures);
+};
+
+/* ---- where they come from ---- */
+
+/* One request for figures, made by whoever waits for them and in place until `done`. */
+struct ops_gather {
+    struct executor *home;
+    void (*done)(struct ops_gather *rq);
+    void *owner;
+    const struct ops_figures *figures; /* the answer; let it go */
+    /* the source's */
+    struct task task;
+    struct ops_gather *next;
+};
+
+struct ops_source {
+    void (*gather)(struct ops_source *source, struct ops_gather *rq);
+};
+
+/* env->ops is not NULL. */
+struct session *ops_session_new(const struct session_env *env) MUST_USE;
+
+/* ---- writing them down; pure ---- */
+
+/* Is the server ready for work? */
+bool ops_is_healthy(const struct ops_figures *f);
+
+void ops_put_health(const struct ops_figures *f, struct buf *out);  /* JSON */
+void ops_put_metrics(const struct ops_figures *f, struct buf *out); /* Prometheus, text 0.0.4 */
+void ops_put_page(const struct ops_figures *f, const char *host_name, struct buf *out); /* HTML */
+
+#endif
