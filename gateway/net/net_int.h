@@ -18,6 +18,9 @@ enum {
     NET_MAX_INPUT = 4 * 1024 * 1024, /* what a session may leave unused while it asks for more */
     NET_TURN_BYTES = 256 * 1024, /* output of one connection before the others have their turn */
     NET_TURN_ROUNDS = 64,        /* feeds and pulls, likewise */
+    NET_TURN_NS = 2000000,       /* and time; one feed or pull may last longer */
+    NET_LOOP_NS = 4000000,       /* of all turns before libuv looks for input again */
+    NET_LONG_TURN_NS = 10000000, /* such a turn of the loop is told in the log, at debug */
     NET_LINGER_MS = 2000,        /* how long a closed connection may still send */
     NET_DEFLATE_IDLE_MS = 10000, /* then DEFLATE's memory is given back */
     NET_ACCEPT_PAUSE_MS = 250,   /* after running out of files */
@@ -104,7 +107,9 @@ struct net_worker {
     uv_idle_t idle;   /* runs while connections are ready */
     uv_timer_t timer; /* of the heap */
     uint64_t timer_at;
-    uv_timer_t pause;             /* of accepting */
+    uv_timer_t pause;   /* of accepting */
+    uv_prepare_t turns; /* runs before the loop looks for input, where the log is at debug */
+    uint64_t turn_cpu_ns;
     _Atomic(struct task *) inbox; /* newest first */
     struct clock clock;
     struct heap deadlines;

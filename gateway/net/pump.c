@@ -17,6 +17,7 @@ struct turn {
     struct slice fresh; /* plain bytes in the worker's scratch, behind those in conn->in */
     size_t sent;
     unsigned rounds;
+    uint64_t until; /* by uv_hrtime() */
 };
 
 static size_t feed(struct net_conn *conn, struct turn *turn)
@@ -151,6 +152,12 @@ static bool round_of(struct net_conn *conn, struct turn *turn)
     return false;
 }
 
+static bool is_over(const struct turn *turn)
+{
+    return turn->sent >= NET_TURN_BYTES || turn->rounds >= NET_TURN_ROUNDS ||
+           (turn->rounds > 0 && uv_hrtime() >= turn->until);
+}
+
 /* Rounds until the session wants something else than a turn; true: it could go on. */
 static bool take_turn(struct net_conn *conn, struct turn *turn)
 {
@@ -158,13 +165,14 @@ static bool take_turn(struct net_conn *conn, struct turn *turn)
 
     conn->running = true;
     while (more && may_run(conn)) {
-        if (turn->sent >= NET_TURN_BYTES || turn->rounds++ >= NET_TURN_ROUNDS) {
+        if (is_over(turn)) {
             conn->running = false;
             conn->woken = true;
             flush(conn, turn);
             net_worker_ready(conn->worker, conn);
             return true;
         }
+        turn->rounds++;
         more = round_of(conn, turn);
     }
     flush(conn, turn);
@@ -207,7 +215,7 @@ static void settle(struct net_conn *conn)
 
 void net_conn_run(struct net_conn *conn, struct slice fresh)
 {
-    struct turn turn = {.fresh = fresh};
+    struct turn turn = {.fresh = fresh, .until = uv_hrtime() + NET_TURN_NS};
 
     if (conn->phase != CONN_OPEN)
         return;

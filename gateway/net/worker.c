@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -75,13 +76,17 @@ static void on_wake(uv_poll_t *poll, int status, int events)
 
 /* ---- connections that have something to do ---- */
 
-/* As many as are ready now; what becomes ready meanwhile has its turn after libuv looked. */
+/*
+ * As many as are ready now, or as there is time for; what becomes ready meanwhile has its turn
+ * after libuv looked.
+ */
 static void on_idle(uv_idle_t *idle)
 {
     struct net_worker *worker = idle->data;
+    uint64_t until = uv_hrtime() + NET_LOOP_NS;
 
     net_worker_touch(worker);
-    for (size_t n = worker->n_ready; n > 0 && worker->ready; n--) {
+    for (size_t n = worker->n_ready; n > 0 && worker->ready && uv_hrtime() < until; n--) {
         struct net_conn *conn = worker->ready;
 
         net_worker_forget(worker, conn);
@@ -147,6 +152,28 @@ void net_worker_arm(struct net_worker *worker)
     uv_timer_start(&worker->timer, on_timer, first->at > now ? first->at - now : 0, 0);
 }
 
+/* ---- turns that are too long ---- */
+
+/* The processor's time, so that a busy machine raises no alarm. It costs a system call a turn. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void on_turn(uv_prepare_t *prepare)
+{
+    struct net_worker *worker = prepare->data;
+    uint64_t now = cpu_ns(), spent = now - worker->turn_cpu_ns;
+
+    if (worker->turn_cpu_ns && spent >= NET_LONG_TURN_NS)
+        log_event(worker->server->log, LOG_LEVEL_DEBUG, "worker.long_turn",
+                  log_number("worker", worker->index), log_number("us", (int64_t)(spent / 1000)));
+    worker->turn_cpu_ns = now;
+}
+
 /* ---- life ---- */
 
 void net_worker_init(struct net_worker *worker, struct net_server *server, unsigned index)
@@ -171,6 +198,10 @@ void net_worker_init(struct net_worker *worker, struct net_server *server, unsig
     uv_idle_init(&worker->loop, &worker->idle);
     uv_timer_init(&worker->loop, &worker->timer);
     uv_timer_init(&worker->loop, &worker->pause);
+    uv_prepare_init(&worker->loop, &worker->turns);
+    worker->turns.data = worker;
+    if (server->log && server->log->least == LOG_LEVEL_DEBUG)
+        uv_prepare_start(&worker->turns, on_turn);
     worker->wake.data = worker->idle.data = worker->timer.data = worker->pause.data = worker;
 }
 
@@ -206,6 +237,7 @@ static void run_stop(struct task *task)
         net_acceptor_stop(worker->acceptors);
     uv_close((uv_handle_t *)&worker->wake, NULL);
     uv_close((uv_handle_t *)&worker->idle, NULL);
+    uv_close((uv_handle_t *)&worker->turns, NULL);
     uv_close((uv_handle_t *)&worker->timer, NULL);
     uv_close((uv_handle_t *)&worker->pause, NULL);
 }

@@ -1,7 +1,7 @@
 #include "protocols/imap/search.h"
 
 /* What one slice may cost: nanoseconds or so, on a machine like ours. */
-enum { COST_PER_PULL = 5000000, COST_PER_BODY_BYTE = 1, DAY = 86400 };
+enum { COST_PER_PULL = 2000000, COST_PER_BODY_BYTE = 1, DAY = 86400 };
 
 /* One message, of which more is read as criteria ask for it. */
 struct looking {

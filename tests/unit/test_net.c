@@ -24,7 +24,8 @@ struct obedient {
     struct session session; /* first */
     const struct session_env *env;
     struct buf out;
-    uint64_t big; /* bytes that are still to be put out */
+    uint64_t big;  /* bytes that are still to be put out */
+    uint64_t work; /* pulls that are still to be spent on thinking */
     enum session_next next;
     struct task task;
     bool waits, freed;
@@ -33,6 +34,24 @@ struct obedient {
 
 static atomic_ulong most_unused;
 static sem_t held, release; /* of a worker that HOLD makes stuck */
+
+/* Of the sessions that think: how many there are, and how often one went on while others wanted to.
+ */
+static atomic_uint thinkers, longest_run;
+
+static void think_for_a_ms(const struct obedient *o)
+{
+    static const struct obedient *last;
+    static unsigned run;
+    uint64_t until = clock_now().mono_ms + 1;
+
+    run = last == o ? run + 1 : 1;
+    last = o;
+    if (atomic_load(&thinkers) > 1 && run > atomic_load(&longest_run))
+        atomic_store(&longest_run, run);
+    while (clock_now().mono_ms <= until)
+        ;
+}
 
 static void late(struct task *task)
 {
@@ -81,6 +100,9 @@ static void obey(struct obedient *o, struct slice line)
         buf_puts(&o->out, "\r\n");
     } else if (slice_eq(word, S("BIG"))) {
         assert_true(slice_to_u64(rest, &o->big));
+    } else if (slice_eq(word, S("THINK"))) {
+        assert_true(slice_to_u64(rest, &o->work));
+        atomic_fetch_add(&thinkers, 1);
     } else if (slice_eq(word, S("WAIT"))) {
         o->waits = true;
         o->task.run = late;
@@ -114,7 +136,8 @@ static size_t obedient_feed(struct session *s, struct slice in)
     size_t used = 0;
 
     assert_false(o->waits);
-    while (used < in.len && !o->big && !o->waits && o->next == NEXT_READ && o->out.len < 65536) {
+    while (used < in.len && !o->big && !o->work && !o->waits && o->next == NEXT_READ &&
+           o->out.len < 65536) {
         struct slice rest = slice_from(in, used);
         size_t end = slice_find(rest, S("\r\n"));
 
@@ -144,6 +167,12 @@ static enum session_next obedient_pull(struct session *s, struct buf *out, size_
         buf_commit(out, n);
         o->big -= n;
         return o->big ? NEXT_PULL : NEXT_READ;
+    }
+    if (o->work) {
+        think_for_a_ms(o);
+        if (--o->work == 0)
+            atomic_fetch_sub(&thinkers, 1);
+        return NEXT_PULL;
     }
     o->next = NEXT_READ;
     return o->waits ? NEXT_WAIT : next;
@@ -490,6 +519,28 @@ static void a_slow_reader_costs_a_bounded_buffer(void **state)
     client_swallow(&slow, 200000000);
     client_wants(&slow, "end");
     client_close(&slow);
+}
+
+/* Sessions of one worker that have much to do and nothing to say yet take short turns. */
+static void hard_work_goes_in_short_turns(void **state)
+{
+    struct world *w = *state;
+    struct client c[2];
+
+    w->config.workers = 1;
+    world_start(w);
+    atomic_store(&longest_run, 0);
+    for (int i = 0; i < 2; i++) {
+        c[i] = client_to(w, "plain");
+        client_wants(&c[i], "hello");
+    }
+    for (int i = 0; i < 2; i++)
+        client_say(&c[i], "THINK 200\r\nECHO done\r\n");
+    for (int i = 0; i < 2; i++) {
+        client_wants(&c[i], "done");
+        client_close(&c[i]);
+    }
+    assert_in_range(atomic_load(&longest_run), 1, 8);
 }
 
 /* A peer that sends commands and reads no answers is not read from either. */
@@ -1170,6 +1221,7 @@ int main(void)
         net_test(what_was_sent_before_the_end_is_answered),
         net_test(last_words_arrive_although_the_peer_went_on_talking),
         net_test(a_slow_reader_costs_a_bounded_buffer),
+        net_test(hard_work_goes_in_short_turns),
         net_test(a_flood_of_commands_is_held_back),
         net_test(time_is_told_when_it_was_asked_for),
         net_test(a_connection_can_break_while_its_session_waits),
