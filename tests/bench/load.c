@@ -16,270 +16,16 @@
  *
  * It connects to loopback addresses only.
  */
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
-#include <getopt.h>
-#include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
-
-struct options {
-    const char *scenario, *host, *user, *pass, *box;
-    unsigned port, users, conns, messages, rcpts;
-    size_t size;
-    double seconds;
-    bool tls;
-    pid_t pid;
-};
+#include "tests/bench/client/client.h"
 
 struct totals {
     uint64_t operations, items, bytes, errors;
 };
-
-static struct options opt = {
-    .host = "127.0.0.1",
-    .user = "user%u",
-    .pass = "pass",
-    .box = "INBOX",
-    .users = 1,
-    .conns = 1,
-    .messages = 1,
-    .rcpts = 1,
-    .size = 4096,
-    .seconds = 3,
-};
-
-/* ---- a connection ---- */
-
-struct conn {
-    int fd;
-    SSL *ssl;
-    uint8_t in[256 * 1024];
-    size_t start, end;
-    unsigned number; /* which connection this is: it decides the user */
-    unsigned tag;
-    bool broken;
-    uint64_t bytes; /* received */
-};
-
-static SSL_CTX *tls_context;
-
-static void fatal(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static bool conn_open(struct conn *c)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
-    int one = 1;
-
-    c->ssl = NULL;
-    c->start = c->end = 0;
-    c->broken = false;
-    if (inet_pton(AF_INET, opt.host, &to.sin_addr) != 1 ||
-        (ntohl(to.sin_addr.s_addr) >> 24) != 127) {
-        fprintf(stderr, "load: only loopback addresses\n");
-        exit(2);
-    }
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0)
-        return false;
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (!opt.tls)
-        return true;
-    c->ssl = SSL_new(tls_context);
-    SSL_set_fd(c->ssl, c->fd);
-    return SSL_connect(c->ssl) == 1;
-}
-
-static void conn_close(struct conn *c)
-{
-    if (c->ssl) {
-        SSL_shutdown(c->ssl);
-        SSL_free(c->ssl);
-        c->ssl = NULL;
-    }
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
-}
-
-static void conn_send(struct conn *c, struct slice bytes)
-{
-    while (bytes.len && !c->broken) {
-        ssize_t n = c->ssl ? SSL_write(c->ssl, bytes.ptr, (int)bytes.len)
-                           : send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
-        if (n <= 0) {
-            c->broken = true;
-            return;
-        }
-        bytes = slice_from(bytes, (size_t)n);
-    }
-}
-
-/* More bytes behind what waits; false at the end of the stream. */
-static bool conn_fill(struct conn *c)
-{
-    if (c->start > 0) {
-        memmove(c->in, c->in + c->start, c->end - c->start);
-        c->end -= c->start;
-        c->start = 0;
-    }
-    if (c->end == sizeof c->in || c->broken)
-        return false;
-    ssize_t n = c->ssl ? SSL_read(c->ssl, c->in + c->end, (int)(sizeof c->in - c->end))
-                       : recv(c->fd, c->in + c->end, sizeof c->in - c->end, 0);
-    if (n <= 0) {
-        c->broken = true;
-        return false;
-    }
-    c->end += (size_t)n;
-    c->bytes += (uint64_t)n;
-    return true;
-}
-
-/* The next line without its CRLF; good until the next call. */
-static struct slice conn_line(struct conn *c)
-{
-    size_t seen = 0;
-
-    for (;;) {
-        uint8_t *at = c->in + c->start;
-        size_t have = c->end - c->start;
-        uint8_t *lf = have > seen ? memchr(at + seen, '\n', have - seen) : NULL;
-
-        if (lf) {
-            size_t len = (size_t)(lf - at);
-
-            c->start += len + 1;
-            return slice_of(at, len > 0 && lf[-1] == '\r' ? len - 1 : len);
-        }
-        seen = have;
-        if (!conn_fill(c))
-            return SLICE_EMPTY;
-    }
-}
-
-static void conn_skip(struct conn *c, uint64_t n)
-{
-    while (n > 0 && !c->broken) {
-        uint64_t have = c->end - c->start;
-
-        if (have == 0 && !conn_fill(c))
-            return;
-        have = c->end - c->start;
-        c->start += (size_t)(have < n ? have : n);
-        n -= have < n ? have : n;
-    }
-}
-
-/* ---- IMAP ---- */
-
-struct answer {
-    bool ok;
-    uint64_t fetches, literals, literal_bytes, exists;
-};
-
-/* The size of the literal that this line ends with; false if it ends with none. */
-static bool literal_at_end(struct slice line, uint64_t *size)
-{
-    size_t open = line.len;
-
-    if (line.len < 3 || line.ptr[line.len - 1] != '}')
-        return false;
-    while (open > 0 && line.ptr[open - 1] != '{')
-        open--;
-    return open > 0 && slice_to_u64(slice_sub(line, open, line.len - 1 - open), size);
-}
-
-static void note_untagged(struct slice line, struct answer *a)
-{
-    struct slice rest = slice_from(line, 2), number = slice_cut(&rest, ' ');
-    uint64_t n;
-
-    if (!slice_to_u64(number, &n))
-        return;
-    if (slice_istarts(rest, S("FETCH ")))
-        a->fetches++;
-    else if (slice_ieq(rest, S("EXISTS")))
-        a->exists = n;
-}
-
-/* Read responses up to the tagged one. */
-static struct answer imap_answer(struct conn *c, const char *tag)
-{
-    struct answer a = {0};
-
-    while (!c->broken) {
-        struct slice line = conn_line(c);
-        uint64_t size;
-
-        if (slice_starts(line, S("* ")))
-            note_untagged(line, &a);
-        else if (slice_starts(line, slice_str(tag))) {
-            a.ok = slice_istarts(slice_from(line, strlen(tag)), S(" OK"));
-            return a;
-        }
-        if (literal_at_end(line, &size)) {
-            a.literals++;
-            a.literal_bytes += size;
-            conn_skip(c, size);
-        }
-    }
-    return a;
-}
-
-static struct answer imap_do(struct conn *c, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static struct answer imap_do(struct conn *c, const char *format, ...)
-{
-    struct buf out = buf_make(4096);
-    char tag[16];
-    va_list args;
-
-    snprintf(tag, sizeof tag, "t%u", ++c->tag);
-    buf_printf(&out, "%s ", tag);
-    va_start(args, format);
-    buf_vprintf(&out, format, args);
-    va_end(args);
-    buf_puts(&out, "\r\n");
-    conn_send(c, buf_slice(&out));
-    buf_done(&out);
-    return imap_answer(c, tag);
-}
-
-static const char *user_of(const struct conn *c, char name[64])
-{
-    /* The format is the operator's own, with one %u at the most. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(name, 64, opt.user, c->number % opt.users + 1);
-#pragma GCC diagnostic pop
-    return name;
-}
-
-static bool imap_login(struct conn *c)
-{
-    char name[64];
-
-    if (!conn_open(c) || !slice_starts(conn_line(c), S("* OK")))
-        return false;
-    return imap_do(c, "LOGIN %s %s", user_of(c, name), opt.pass).ok;
-}
-
-static bool imap_start(struct conn *c)
-{
-    return imap_login(c) && imap_do(c, "SELECT %s", opt.box).ok;
-}
 
 /* ---- scenarios: each does one operation, and says whether it was answered rightly ---- */
 
@@ -352,44 +98,12 @@ static bool do_fetch_random(struct conn *c, struct totals *t)
     return a.ok && a.fetches == 1 && a.literals == 1;
 }
 
-/* Four header fields and lines of text; no two alike. */
-static void put_message(struct buf *out, const struct conn *c, size_t size)
-{
-    static const char line[] =
-        "The quick brown fox jumps over the lazy dog, and the dog does not mind it at all.\r\n";
-    size_t start = out->len;
-
-    buf_printf(out,
-               "From: Bench <bench@example.org>\r\nTo: user@example.org\r\n"
-               "Subject: message %u of connection %u\r\nDate: Tue, 24 Nov 2026 03:40:31 +0000\r\n"
-               "Message-ID: <%u.%u.%ld@bench.example.org>\r\n\r\n",
-               c->tag, c->number, c->tag, c->number, (long)getpid());
-    while (out->len - start + sizeof line < size)
-        buf_puts(out, line);
-    while (out->len - start + 2 < size)
-        buf_putc(out, 'x');
-    buf_puts(out, "\r\n");
-}
-
 static bool do_append(struct conn *c, struct totals *t)
 {
-    struct buf message = buf_make(opt.size + 1024), out = buf_make(opt.size + 4096);
-    char tag[16];
+    double sent_at;
 
-    snprintf(tag, sizeof tag, "t%u", ++c->tag);
-    put_message(&message, c, opt.size);
-    buf_printf(&out, "%s APPEND bench {%zu}\r\n", tag, message.len);
-    conn_send(c, buf_slice(&out));
-    bool ok = slice_starts(conn_line(c), S("+"));
-    buf_clear(&out);
-    buf_put(&out, buf_slice(&message));
-    buf_puts(&out, "\r\n");
-    conn_send(c, buf_slice(&out));
-    ok = ok && imap_answer(c, tag).ok;
     t->items++;
-    buf_done(&message);
-    buf_done(&out);
-    return ok;
+    return imap_append(c, "bench", &sent_at);
 }
 
 static bool start_append(struct conn *c)
@@ -433,36 +147,6 @@ static bool do_search_flag(struct conn *c, struct totals *t)
 {
     (void)t;
     return imap_do(c, "SEARCH FLAGGED").ok;
-}
-
-/* ---- POP3 ---- */
-
-static bool pop3_ok(struct conn *c)
-{
-    return slice_starts(conn_line(c), S("+OK"));
-}
-
-static bool pop3_login(struct conn *c)
-{
-    char name[64], line[256];
-
-    if (!conn_open(c) || !pop3_ok(c))
-        return false;
-    snprintf(line, sizeof line, "USER %s\r\n", user_of(c, name));
-    conn_send(c, slice_str(line));
-    if (!pop3_ok(c))
-        return false;
-    snprintf(line, sizeof line, "PASS %s\r\n", opt.pass);
-    conn_send(c, slice_str(line));
-    return pop3_ok(c);
-}
-
-static bool pop3_quit(struct conn *c)
-{
-    conn_send(c, S("QUIT\r\n"));
-    bool ok = pop3_ok(c);
-    conn_close(c);
-    return ok;
 }
 
 static bool do_pop3_login(struct conn *c, struct totals *t)
@@ -589,75 +273,6 @@ static const struct scenario scenarios[] = {
     {"lmtp", lmtp_start, do_lmtp},
 };
 
-/* ---- the CPU time of a process tree ---- */
-
-/* Fields of /proc/PID/stat that count: parent, cutime + cstime in ticks. */
-static bool read_stat(pid_t pid, pid_t *parent, uint64_t *ended_ticks)
-{
-    char path[64], text[1024];
-    unsigned long cutime, cstime;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return false;
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = 0;
-    char *behind = strrchr(text, ')'); /* the name before it may hold anything */
-    int ppid;
-    if (!behind || sscanf(behind + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
-                          &ppid, &cutime, &cstime) != 3)
-        return false;
-    *parent = ppid;
-    *ended_ticks = cutime + cstime;
-    return true;
-}
-
-static bool descends(pid_t pid, pid_t from)
-{
-    for (int depth = 0; pid > 1 && depth < 32; depth++) {
-        uint64_t ticks;
-
-        if (pid == from)
-            return true;
-        if (!read_stat(pid, &pid, &ticks))
-            return false;
-    }
-    return false;
-}
-
-static double cpu_seconds_of(pid_t pid)
-{
-    clockid_t id;
-    struct timespec used;
-    pid_t parent;
-    uint64_t ticks;
-
-    if (clock_getcpuclockid(pid, &id) != 0 || clock_gettime(id, &used) != 0 ||
-        !read_stat(pid, &parent, &ticks))
-        return 0;
-    return (double)used.tv_sec + (double)used.tv_nsec / 1e9 +
-           (double)ticks / (double)sysconf(_SC_CLK_TCK);
-}
-
-static double cpu_seconds_of_tree(pid_t root)
-{
-    double sum = 0;
-    DIR *proc = root ? opendir("/proc") : NULL;
-
-    if (!proc)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(proc));) {
-        uint32_t pid;
-
-        if (slice_to_u32(slice_str(entry->d_name), &pid) && descends((pid_t)pid, root))
-            sum += cpu_seconds_of((pid_t)pid);
-    }
-    closedir(proc);
-    return sum;
-}
-
 /* ---- the run ---- */
 
 static const struct scenario *scenario;
@@ -690,14 +305,6 @@ static void *work(void *arg)
     return NULL;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void run(void)
 {
     struct worker *workers = mem_array(opt.conns, sizeof *workers);
@@ -711,9 +318,9 @@ static void run(void)
             fatal("thread");
     }
     pthread_barrier_wait(&primed);
-    double cpu = cpu_seconds_of_tree(opt.pid), began = now();
+    double cpu = cpu_seconds_of_tree(opt.pid), began = monotonic_now();
     pthread_barrier_wait(&primed);
-    while (now() - began < opt.seconds)
+    while (monotonic_now() - began < opt.seconds)
         usleep(10000);
     stop = true;
     for (unsigned i = 0; i < opt.conns; i++) {
@@ -723,7 +330,7 @@ static void run(void)
         sum.bytes += workers[i].totals.bytes;
         sum.errors += workers[i].totals.errors;
     }
-    double seconds = now() - began;
+    double seconds = monotonic_now() - began;
     cpu = cpu_seconds_of_tree(opt.pid) - cpu;
     printf("{\"scenario\":\"%s\",\"tls\":%s,\"conns\":%u,\"operations\":%llu,\"items\":%llu,"
            "\"bytes\":%llu,\"seconds\":%.3f,\"server_cpu\":%.6f,\"errors\":%llu}\n",
@@ -741,9 +348,8 @@ static void run(void)
  */
 static void hold_idle(void)
 {
-    struct conn **conns = mem_array(opt.conns, sizeof(struct conn *));
     struct conn *scratch = mem_new(sizeof *scratch);
-    unsigned held = 0;
+    int *fds = mem_array(opt.conns, sizeof *fds);
 
     for (unsigned i = 0; i < opt.conns; i++) {
         /* Only the socket is kept: a conn's buffer would cost this side 2.5 GB for 10,000. */
@@ -753,111 +359,34 @@ static void hold_idle(void)
         conn_send(scratch, S("i IDLE\r\n"));
         if (!slice_starts(conn_line(scratch), S("+")))
             fatal("IDLE");
-        conns[i] = mem_new(sizeof(int) + sizeof(SSL *) + offsetof(struct conn, in));
-        conns[i]->fd = scratch->fd;
-        conns[i]->ssl = scratch->ssl;
-        held++;
+        fds[i] = scratch->fd;
     }
-    printf("{\"scenario\":\"idle\",\"tls\":%s,\"held\":%u}\n", opt.tls ? "true" : "false", held);
+    printf("{\"scenario\":\"idle\",\"tls\":%s,\"held\":%u}\n", opt.tls ? "true" : "false",
+           opt.conns);
     fflush(stdout);
     while (getchar() != EOF)
         ;
-    for (unsigned i = 0; i < held; i++) {
-        close(conns[i]->fd);
-        free(conns[i]);
-    }
-    free(conns);
+    for (unsigned i = 0; i < opt.conns; i++)
+        close(fds[i]);
+    free(fds);
     free(scratch);
 }
 
-static unsigned number_of(const char *text)
+static void say_scenarios(struct buf *out)
 {
-    uint32_t n;
-
-    if (!slice_to_u32(slice_str(text), &n) || n == 0) {
-        fprintf(stderr, "load: '%s' is no number from 1 up\n", text);
-        exit(2);
-    }
-    return n;
-}
-
-static void set_option(int name, const char *value)
-{
-    switch (name) {
-    case 'h':
-        opt.host = value;
-        break;
-    case 'p':
-        opt.port = number_of(value);
-        break;
-    case 't':
-        opt.tls = true;
-        break;
-    case 'u':
-        opt.user = value;
-        break;
-    case 'w':
-        opt.pass = value;
-        break;
-    case 'n':
-        opt.users = number_of(value);
-        break;
-    case 'c':
-        opt.conns = number_of(value);
-        break;
-    case 's':
-        opt.seconds = strtod(value, NULL);
-        break;
-    case 'b':
-        opt.box = value;
-        break;
-    case 'm':
-        opt.messages = number_of(value);
-        break;
-    case 'z':
-        opt.size = number_of(value);
-        break;
-    case 'r':
-        opt.rcpts = number_of(value);
-        break;
-    case 'P':
-        opt.pid = (pid_t)number_of(value);
-        break;
-    default:
-        exit(2);
-    }
-}
-
-static void parse_options(int argc, char **argv)
-{
-    static const struct option names[] = {
-        {"host", 1, 0, 'h'},     {"port", 1, 0, 'p'},    {"tls", 0, 0, 't'},
-        {"user", 1, 0, 'u'},     {"pass", 1, 0, 'w'},    {"users", 1, 0, 'n'},
-        {"conns", 1, 0, 'c'},    {"seconds", 1, 0, 's'}, {"box", 1, 0, 'b'},
-        {"messages", 1, 0, 'm'}, {"size", 1, 0, 'z'},    {"rcpts", 1, 0, 'r'},
-        {"pid", 1, 0, 'P'},      {0, 0, 0, 0},
-    };
-
-    for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;)
-        set_option(name, optarg);
-    if (optind + 1 != argc || opt.port == 0) {
-        fprintf(stderr, "usage: load SCENARIO --port N [option...]; scenarios: idle");
-        for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
-            fprintf(stderr, " %s", scenarios[i].name);
-        fputs("\n", stderr);
-        exit(2);
-    }
-    opt.scenario = argv[optind];
+    buf_puts(out, "idle");
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+        buf_printf(out, " %s", scenarios[i].name);
+    buf_putc(out, 0);
 }
 
 int main(int argc, char **argv)
 {
-    parse_options(argc, argv);
-    if (opt.tls) {
-        tls_context = SSL_CTX_new(TLS_client_method());
-        SSL_CTX_set_ciphersuites(tls_context, "TLS_AES_128_GCM_SHA256");
-        SSL_CTX_set_session_cache_mode(tls_context, SSL_SESS_CACHE_OFF);
-    }
+    struct buf names = buf_make(4096);
+
+    say_scenarios(&names);
+    options_parse(argc, argv, (const char *)buf_slice(&names).ptr);
+    buf_done(&names);
     if (strcmp(opt.scenario, "idle") == 0) {
         hold_idle();
         return 0;

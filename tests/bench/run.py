@@ -3,13 +3,18 @@
 
     ./check bench [--rounds N] [--seconds S] [--only NAME,…] [--large] [--server gatepost,dovecot]
 
-Prints a Markdown table: for each piece of work the server's CPU time per unit and the rate, medians
+Prints Markdown tables. Of each piece of work: the server's CPU time per unit and the rate, medians
 over the rounds, and the ratio to Dovecot where that is installed. CPU time is what to believe on a
-noisy machine; the rate is what the client saw. `--large` adds a mailbox of 1,000,000 messages.
+noisy machine; the rate is what the client saw. Of waiting: how soon a session in IDLE sees a new
+message, and how long a NOOP takes while others make the server work. Of memory: the proportional set
+size that a session in IDLE adds. `--large` adds a mailbox of 1,000,000 messages, which takes Dovecot
+some minutes to make.
 """
 import argparse
 import json
+import os
 import pathlib
+import platform
 import shutil
 import socket
 import statistics
@@ -23,11 +28,13 @@ import servers  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOAD = ROOT / "build" / "release" / "tests" / "bench_load"
+LATENCY = ROOT / "build" / "release" / "tests" / "bench_latency"
 USERS = 40
 READER = "user41"  # whose INBOX nobody delivers to
 # Mailboxes of user 1: name, messages.
 BOXES = [("small", 100), ("medium", 1000), ("big", 10000)]
 LARGE = ("large", 1000000)
+IDLE_OF_OTHERS = 1000  # a process a session: 10,000 would need 5 GB
 
 # name, scenario, arguments, unit, items per operation ("op", "item" or "MB")
 WORK = [
@@ -35,6 +42,7 @@ WORK = [
     ("log-on and -off, IMAP, TLS", "login", {"tls": 1}, "op"),
     ("SELECT of 100", "select", {"box": "small"}, "op"),
     ("SELECT of 10,000", "select", {"box": "big"}, "op"),
+    ("STATUS of 100", "status", {"box": "small"}, "op"),
     ("STATUS of 10,000", "status", {"box": "big"}, "op"),
     ("FETCH FLAGS, per message", "fetch-flags", {"box": "big"}, "item"),
     ("FETCH ENVELOPE BODYSTRUCTURE, per message", "fetch-envelope", {"box": "big"}, "item"),
@@ -54,11 +62,25 @@ WORK = [
     ("SEARCH of 1,000: body", "search-body", {"box": "medium"}, "op"),
     ("SEARCH of 1,000: flag", "search-flag", {"box": "medium"}, "op"),
     ("log-on and -off, POP3", "pop3-login", {"pop3": 1, "user": READER}, "op"),
+    ("log-on and -off, POP3, TLS", "pop3-login", {"pop3": 1, "user": READER, "tls": 1}, "op"),
     ("POP3 RETR pipelined, per MB", "pop3-retr", {"pop3": 1, "user": READER, "messages": 1000}, "MB"),
     ("POP3 RETR pipelined, per MB, TLS", "pop3-retr", {"pop3": 1, "user": READER, "messages": 1000, "tls": 1}, "MB"),
 ]
 LARGE_WORK = [("SELECT of 1,000,000", "select", {"box": "large"}, "op"),
-              ("STATUS of 1,000,000", "status", {"box": "large"}, "op")]
+              ("STATUS of 1,000,000", "status", {"box": "large"}, "op"),
+              ("one message at random of 1,000,000", "fetch-random", {"box": "large"}, "op"),
+              ("FETCH FLAGS of 1,000,000, per message", "fetch-flags", {"box": "large"}, "item")]
+
+# name, what others do meanwhile (scenario, arguments)
+PAUSES = [
+    ("NOOP, nobody else", None, {}),
+    ("NOOP while others SEARCH BODY", "search-body", {"box": "medium"}),
+    ("NOOP while others FETCH BODY[] of all", "fetch-body", {"box": "medium"}),
+    ("NOOP while others FETCH FLAGS of all", "fetch-flags", {"box": "big"}),
+    ("NOOP while others STORE 1:*", "store-all", {"box": "big"}),
+    ("NOOP while others APPEND", "append", {"users": USERS}),
+]
+VICTIMS, TROUBLEMAKERS = 8, 4
 
 
 class Imap:
@@ -120,7 +142,7 @@ def seed(server, large):
     client.do("LOGOUT")
 
 
-def load(server, scenario, options, seconds):
+def command_of(program, server, scenario, options, seconds):
     options = dict(options)
     tls, pop3 = options.pop("tls", 0), options.pop("pop3", 0)
     if scenario == "lmtp":
@@ -135,15 +157,39 @@ def load(server, scenario, options, seconds):
         options["users"] = USERS
     else:
         options.setdefault("user", "user1")
-    command = [LOAD, scenario, "--port", port, "--pid", server.pid, "--seconds", seconds]
+    command = [program, scenario, "--port", port, "--pid", server.pid, "--seconds", seconds]
     command += ["--tls"] if tls else []
     for name, value in options.items():
         command += [f"--{name}", value]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600)
+    return [str(word) for word in command]
+
+
+def load(server, scenario, options, seconds):
+    command = command_of(LOAD, server, scenario, options, seconds)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         print(f"  {server.label}: {scenario}: {done.stdout}{done.stderr}", file=sys.stderr)
         return None
     return json.loads(done.stdout)
+
+
+def latency(server, scenario, options, seconds):
+    command = command_of(LATENCY, server, scenario, options, seconds)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def pause(server, trouble, options, seconds):
+    """What NOOP takes on some sessions while others do this piece of work."""
+    maker = None
+    if trouble:
+        command = command_of(LOAD, server, trouble, dict(options, conns=TROUBLEMAKERS), seconds + 1)
+        maker = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        return latency(server, "noop", {"box": "small", "conns": VICTIMS}, seconds)
+    finally:
+        if maker:
+            maker.wait()
 
 
 def idle_memory(server, sessions, tls):
@@ -192,16 +238,74 @@ def row(name, found, labels):
     return "| " + " | ".join(cells) + " |"
 
 
+def waiting_row(name, wait, running, rounds):
+    """Medians over the rounds of the median and the 99.9th percentile, in ms."""
+    cells = [name]
+    found = {server.label: [] for server in running}
+    for turn in range(rounds):
+        for server in running if turn % 2 == 0 else reversed(running):
+            result = wait(server)
+            if result:
+                found[server.label].append(result)
+    for server in running:
+        for key in ("p50", "p999"):
+            figures = [result[key] for result in found[server.label]]
+            cells.append(f"{statistics.median(figures):.2f}" if figures else "-")
+    return "| " + " | ".join(cells) + " |"
+
+
+def waiting_table(running, args):
+    head = ["waiting, ms"] + [f"{server.label}: {what}" for server in running for what in ("median", "99.9 %")]
+    print("\n| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1), flush=True)
+    if args.wants("seen"):
+        print(waiting_row("a new message seen in IDLE", lambda server: latency(
+            server, "seen", {"user": READER}, args.seconds), running, args.rounds), flush=True)
+    if args.wants("noop"):
+        for name, trouble, options in PAUSES:
+            print(waiting_row(name, lambda server, t=trouble, o=options: pause(server, t, o, args.seconds),
+                              running, args.rounds), flush=True)
+
+
+def memory_table(running, args):
+    head = ["memory of a session in IDLE"] + [server.label for server in running]
+    print("\n| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1), flush=True)
+    for tls in (False, True):
+        cells = []
+        for server in running:
+            n = args.idle if server.label == "gatepost" else min(args.idle, IDLE_OF_OTHERS)
+            grown = idle_memory(server, n, tls)
+            cells.append("-" if grown is None else f"{grown:.1f} KiB ({n:,} sessions)")
+        print(f"| {'TLS' if tls else 'plain'} | " + " | ".join(cells) + " |", flush=True)
+
+
+def work_table(running, args):
+    labels = [server.label for server in running]
+    head = ["work"] + [f"{label}: {what}" for label in labels for what in ("CPU µs", "per s")]
+    head += ["CPU, dovecot / gatepost"] if len(labels) == 2 else []
+    print("| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1), flush=True)
+    for work in WORK + (LARGE_WORK if args.large else []):
+        if args.wants(work[1]):
+            print(row(work[0], measure(running, work, args.rounds, args.seconds), labels), flush=True)
+
+
+def conditions(args):
+    return (f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}; {args.rounds} rounds of "
+            f"{args.seconds:g} s; load average {os.getloadavg()[1]:.1f}")
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--only", default="", help="pieces of work whose scenario is one of these")
+    parser.add_argument("--only", default="", help="scenarios: of bench_load, seen, noop, idle")
     parser.add_argument("--server", default="gatepost,dovecot")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--idle", type=int, default=10000, help="idle sessions; 0: none")
     parser.add_argument("--keep", action="store_true", help="leave the servers' directories")
-    return parser.parse_args()
+    args = parser.parse_args()
+    only = [word for word in args.only.split(",") if word]
+    args.wants = lambda scenario: not only or scenario in only
+    return args
 
 
 def main():
@@ -222,19 +326,13 @@ def main():
             server.start()
             print(f"seeding {server.label}", file=sys.stderr)
             seed(server, args.large)
-        labels = [server.label for server in running]
-        head = ["work"] + [f"{label}: {what}" for label in labels for what in ("CPU µs", "per s")]
-        head += ["CPU, dovecot / gatepost"] if len(labels) == 2 else []
-        print("| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1))
-        only = [word for word in args.only.split(",") if word]
-        for work in WORK + (LARGE_WORK if args.large else []):
-            if not only or work[1] in only:
-                print(row(work[0], measure(running, work, args.rounds, args.seconds), labels), flush=True)
-        if args.idle and (not only or "idle" in only):
-            for tls in (False, True):
-                cells = [f"{idle_memory(s, args.idle, tls):.1f} KiB" for s in running]
-                print(f"| memory of an idle session{', TLS' if tls else ''} ({args.idle:,} sessions) | "
-                      + " | | ".join(cells) + " | | |", flush=True)
+        print(f"before: {conditions(args)}", file=sys.stderr)
+        work_table(running, args)
+        if args.wants("seen") or args.wants("noop"):
+            waiting_table(running, args)
+        if args.idle and args.wants("idle"):
+            memory_table(running, args)
+        print(f"\n{conditions(args)}", flush=True)
     finally:
         for server in running:
             server.stop()
