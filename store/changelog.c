@@ -250,27 +250,58 @@ static struct err walk_changed(struct store_read *rd, uint64_t fid, uint64_t sin
     return failed(e) && e.code != ERR_NOT_FOUND ? e : OK;
 }
 
-struct err store_changed_since(struct store_read *rd, uint64_t fid, uint64_t since,
-                               struct uidset *out)
+static struct err touched(struct store_read *rd, uint64_t fid, uint64_t since, struct uidset *out,
+                          bool *exact)
 {
     const struct mailbox_rec *rec;
-    struct uidset named = UIDSET_EMPTY, found = UIDSET_EMPTY;
+    struct uidset found = UIDSET_EMPTY;
     bool reached = false;
     struct err e = read_mailbox_rec(rd, &rec);
 
     if (!failed(e) && since >= rec->log_floor)
-        e = collect(rd, fid, since, &named, &reached);
-    uidset_normalize(&named);
-    if (!failed(e))
-        e = reached ? keep_changed(rd, fid, since, &named, &found)
-                    : walk_changed(rd, fid, since, &found);
-    uidset_done(&named);
+        e = collect(rd, fid, since, &found, &reached);
+    if (!failed(e) && reached) {
+        uidset_normalize(&found);
+    } else if (!failed(e)) {
+        uidset_clear(&found);
+        e = walk_changed(rd, fid, since, &found);
+    }
     if (failed(e)) {
         uidset_done(&found);
         return e;
     }
     uidset_done(out);
     *out = found;
+    *exact = !reached;
+    return OK;
+}
+
+struct err store_touched_since(struct store_read *rd, uint64_t fid, uint64_t since,
+                               struct uidset *out)
+{
+    bool exact;
+
+    return touched(rd, fid, since, out, &exact);
+}
+
+struct err store_changed_since(struct store_read *rd, uint64_t fid, uint64_t since,
+                               struct uidset *out)
+{
+    struct uidset named = UIDSET_EMPTY, found = UIDSET_EMPTY;
+    bool exact = false;
+    struct err e = touched(rd, fid, since, &named, &exact);
+
+    if (!failed(e) && !exact) {
+        e = keep_changed(rd, fid, since, &named, &found);
+        uidset_done(&named);
+        named = found;
+    }
+    if (failed(e)) {
+        uidset_done(&named);
+        return e;
+    }
+    uidset_done(out);
+    *out = named;
     return OK;
 }
 

@@ -385,6 +385,10 @@ void store_rows_close(struct store_rows *rows);
 struct err store_changed_since(struct store_read *rd, uint64_t fid, uint64_t since,
                                struct uidset *out) MUST_USE;
 
+/* All of these and maybe others: for who looks at the rows anyway, which it spares. */
+struct err store_touched_since(struct store_read *rd, uint64_t fid, uint64_t since,
+                               struct uidset *out) MUST_USE;
+
 /*
  * UIDs expunged from the folder after `since`. *complete is false where tombstones that old are
  * gone: the caller then has to treat every UID it does not see as expunged (RFC 7162 3.2.5.1).

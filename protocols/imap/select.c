@@ -156,7 +156,7 @@ static struct err look_back(struct imap_session *s, struct store_read *rd,
     else if (!failed(e))
         uidset_subtract(&st->known, here, &st->gone);
     if (!failed(e))
-        e = store_changed_since(rd, folder->fid, st->modseq, &set);
+        e = store_touched_since(rd, folder->fid, st->modseq, &set);
     if (!failed(e))
         uidset_intersect(&set, &st->known, &st->changed);
     uidset_done(&set);

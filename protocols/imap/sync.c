@@ -6,14 +6,17 @@
 /* Lines are kept short: a client with a small buffer has to take them whole. */
 enum { VANISHED_RUNS = 150 };
 
+/* Looked at in one pull, though there be nothing to tell of them. */
+enum { ROWS_PER_PULL = 50000 };
+
 /* Changes of one snapshot on their way to the client; what comes later is told later. */
 struct imap_telling {
     struct store_view *view; /* what the client will know at the end of it */
     struct uidset gone;      /* still to be told, from the end */
-    struct uidset changed;
-    uint32_t next;    /* of changed: where to go on */
-    uint64_t modseq;  /* all up to here is told at the end of it */
-    struct buf flags; /* FLAGS and PERMANENTFLAGS, where there is a new keyword */
+    struct uidset changed;   /* and maybe others */
+    uint32_t next;           /* of changed: where to go on */
+    uint64_t modseq;         /* all up to here is told at the end of it */
+    struct buf flags;        /* FLAGS and PERMANENTFLAGS, where there is a new keyword */
     bool counts_told;
 };
 
@@ -225,7 +228,7 @@ struct err imap_put_changed(struct imap_session *s, const struct uidset *uids, u
     if (failed(e))
         return e;
     struct store_rows *rows = store_rows_open(rd, s->selected->fid, uid);
-    while (!*complete && imap_room(s)) {
+    for (int looked = 0; !*complete && imap_room(s) && looked < ROWS_PER_PULL; looked++) {
         store_rows_seek(rows, uid);
         e = store_rows_next(rows, &row);
         if (failed(e))
@@ -302,7 +305,7 @@ static struct err look(struct imap_session *s, struct store_read *rd,
     t->modseq = folder->modseq;
     if (folder->modseq == sel->modseq)
         return OK;
-    e = store_changed_since(rd, sel->fid, sel->modseq, &changed);
+    e = store_touched_since(rd, sel->fid, sel->modseq, &changed);
     /* New messages are told by EXISTS: the client has to ask for their flags anyway. */
     if (!failed(e))
         uidset_intersect(&changed, store_view_uids(sel->view), &t->changed);

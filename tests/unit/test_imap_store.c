@@ -174,6 +174,23 @@ static void an_examined_mailbox_is_left_alone(void **state)
     imap_client_ok(w->ic, "COPY 1 Drafts");
 }
 
+/* More than is looked at in one pull: nothing is told of them, and nothing is forgotten. */
+static void a_silent_store_of_very_many_is_silent(void **state)
+{
+    struct world *w = *state;
+
+    for (int i = 0; i < 14; i++)
+        imap_client_ok(w->ic, "COPY 1:* INBOX");
+    imap_client_ok(w->other, "NOOP");
+    struct slice r = imap_client_ok(w->ic, "STORE 1:* +FLAGS.SILENT (\\Flagged)");
+    assert_int_equal(imap_client_count(r, "FETCH"), 0);
+    assert_int_equal(imap_client_count(imap_client_ok(w->ic, "NOOP"), "FETCH"), 0);
+    imap_client_ok(w->ic, "STORE 98304 -FLAGS.SILENT (\\Flagged)");
+    r = imap_client_ok(w->other, "NOOP");
+    assert_slice(imap_client_item(r, 98303, "FLAGS"), "(\\Flagged)");
+    assert_slice(imap_client_item(r, 98304, "FLAGS"), "()");
+}
+
 static void a_long_store_fits_through_a_narrow_pipe(void **state)
 {
     struct world *w = *state;
@@ -303,6 +320,7 @@ int main(void)
         TEST(recent_cannot_be_set),
         TEST(what_is_no_store_is_bad),
         TEST(an_examined_mailbox_is_left_alone),
+        TEST(a_silent_store_of_very_many_is_silent),
         TEST(a_long_store_fits_through_a_narrow_pipe),
         TEST(copies_are_named),
         TEST(a_missing_target_can_be_made),

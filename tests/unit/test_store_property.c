@@ -189,6 +189,7 @@ static void catch_up(struct world *w, size_t i)
     struct away *away = &w->away[i];
     struct model_folder *f = &w->folders[i];
     struct uidset gone = UIDSET_EMPTY, changed = UIDSET_EMPTY;
+    struct uidset touched = UIDSET_EMPTY, untouched = UIDSET_EMPTY;
     struct store_view *view;
     struct message_row row;
     uint32_t uid = 0;
@@ -196,6 +197,9 @@ static void catch_up(struct world *w, size_t i)
 
     assert_ok(store_expunged_since(rd, f->fid, away->modseq, &gone, &complete));
     assert_ok(store_changed_since(rd, f->fid, away->modseq, &changed));
+    assert_ok(store_touched_since(rd, f->fid, away->modseq, &touched));
+    uidset_subtract(&changed, &touched, &untouched);
+    assert_int_equal(untouched.n, 0);
     assert_ok(store_view_open(rd, f->fid, &view));
     forget_gone(away, &gone, complete ? NULL : store_view_uids(view));
     for (; uidset_next(&changed, uid, &uid); uid++) {
@@ -207,6 +211,8 @@ static void catch_up(struct world *w, size_t i)
     store_read_end(rd);
     uidset_done(&gone);
     uidset_done(&changed);
+    uidset_done(&touched);
+    uidset_done(&untouched);
     assert_int_equal(away->n, f->n);
     for (size_t k = 0; k < f->n; k++) {
         assert_int_equal(away->rows[k].uid, f->rows[k].uid);
