@@ -28,17 +28,40 @@ static struct slice data_key(struct lmdb_write *w, uint8_t *full, struct slice k
 
 /*
  * LMDB could do more in one transaction, but then it writes pages out early (and 0.9.24 leaks their
- * list, ITS#9155), and everybody else waits. Overlooking the refusal does not help `run`.
+ * list, ITS#9155), and everybody else waits. What counts is how many of its 131,071 pages become
+ * dirty, one a place at the most and a few for branches: keys that differ in the last four bits
+ * only are mostly in one page. Overlooking the refusal does not help `run`.
  */
-struct err lmdb_write_count(struct lmdb_write *w, size_t bytes)
+static struct err count(struct lmdb_write *w, bool beside, size_t bytes)
 {
     w->changes++;
+    w->places += !beside;
     w->bytes += bytes;
-    if (w->changes <= ENGINE_BATCH_CHANGES && w->bytes <= ENGINE_BATCH_BYTES)
+    if (w->places <= ENGINE_BATCH_CHANGES && w->changes <= 5ull * ENGINE_BATCH_CHANGES &&
+        w->bytes <= ENGINE_BATCH_BYTES)
         return OK;
     if (!w->failure)
         w->failure = E2BIG;
     return lmdb_err(E2BIG);
+}
+
+static struct err count_key(struct lmdb_write *w, struct slice key, size_t bytes)
+{
+    size_t last = key.len - 1;
+    bool beside = w->last_key_len == key.len && memcmp(w->last_key, key.ptr, last) == 0 &&
+                  w->last_key[last] >> 4 == key.ptr[last] >> 4;
+
+    memcpy(w->last_key, key.ptr, key.len);
+    w->last_key_len = key.len;
+    return count(w, beside, bytes);
+}
+
+struct err lmdb_write_count_link(struct lmdb_write *w, uint64_t blob_id)
+{
+    bool beside = w->last_blob && w->last_blob >> 4 == blob_id >> 4;
+
+    w->last_blob = blob_id;
+    return count(w, beside, 0);
 }
 
 static struct err changed(struct lmdb_write *w, int rc)
@@ -55,13 +78,13 @@ struct err lmdb_write_put(struct engine_write *base, struct slice key, struct sl
     uint8_t full[PREFIX_LEN + ENGINE_KEY_MAX];
     uint8_t *copy = w->eng->writer.scratch;
 
-    struct err e = lmdb_write_count(w, value.len);
+    key = data_key(w, full, key);
+    struct err e = count_key(w, key, value.len);
     if (failed(e))
         return e;
     if (value.len)
         memcpy(copy, value.ptr, value.len);
-    return changed(
-        w, lmdb_put(w->eng, w->txn, DB_DATA, data_key(w, full, key), slice_of(copy, value.len)));
+    return changed(w, lmdb_put(w->eng, w->txn, DB_DATA, key, slice_of(copy, value.len)));
 }
 
 struct err lmdb_write_del(struct engine_write *base, struct slice key)
@@ -69,10 +92,11 @@ struct err lmdb_write_del(struct engine_write *base, struct slice key)
     struct lmdb_write *w = (struct lmdb_write *)base;
     uint8_t full[PREFIX_LEN + ENGINE_KEY_MAX];
 
-    struct err e = lmdb_write_count(w, 0);
+    key = data_key(w, full, key);
+    struct err e = count_key(w, key, 0);
     if (failed(e))
         return e;
-    return changed(w, lmdb_del(w->eng, w->txn, DB_DATA, data_key(w, full, key)));
+    return changed(w, lmdb_del(w->eng, w->txn, DB_DATA, key));
 }
 
 /* ---- remembered ids ---- */

@@ -274,7 +274,7 @@ struct err lmdb_blob_add(struct lmdb_write *w, const struct engine_new_blob *blo
 
 static struct err link_info(struct lmdb_write *w, struct engine_blob_info *info)
 {
-    struct err e = lmdb_write_count(w, 0);
+    struct err e = lmdb_write_count_link(w, info->id);
 
     if (failed(e))
         return e;
@@ -323,7 +323,7 @@ struct err lmdb_blob_unlink(struct engine_write *base, uint64_t id)
         return lmdb_err(rc);
     if (info.references == 0)
         return ERR(ERR_CORRUPT, "more references to a blob were removed than made");
-    struct err e = lmdb_write_count(w, 0);
+    struct err e = lmdb_write_count_link(w, id);
     if (failed(e))
         return e;
     info.references--;

@@ -177,8 +177,12 @@ struct lmdb_write {
     struct lmdb_read read;
     uint64_t bytes;   /* put so far */
     uint64_t changes; /* puts and deletes so far: cursors look whether they must seek again */
-    int failure;      /* the first code by which LMDB refused to change something, or 0 */
-    uint64_t *fresh;  /* blobs stored by this batch */
+    uint64_t places;  /* of these, those that were not beside the one before */
+    uint8_t last_key[PREFIX_LEN + ENGINE_KEY_MAX];
+    size_t last_key_len;
+    uint64_t last_blob;
+    int failure;     /* the first code by which LMDB refused to change something, or 0 */
+    uint64_t *fresh; /* blobs stored by this batch */
     size_t n_fresh;
     bool made_dead;
 };
@@ -395,7 +399,7 @@ enum lmdb_ran lmdb_batch_run(struct lmdb_engine *eng, MDB_txn *parent, struct en
                              bool *made_dead);
 
 /* A batch must not grow beyond what it may change. */
-struct err lmdb_write_count(struct lmdb_write *w, size_t bytes);
+struct err lmdb_write_count_link(struct lmdb_write *w, uint64_t blob_id);
 
 struct engine_read *lmdb_write_read(struct engine_write *base);
 struct err lmdb_write_put(struct engine_write *base, struct slice key, struct slice value);

@@ -495,17 +495,34 @@ static void a_full_disk_refuses_only_what_does_not_fit(void **state)
     assert_sound(b);
 }
 
+/* Keys that are far from one another. */
 static struct err put_too_many(struct engine_write *w, struct job *job)
 {
     char key[32];
     (void)job;
 
     for (int i = 0; i <= ENGINE_BATCH_CHANGES; i++) {
-        snprintf(key, sizeof key, "%d", i);
+        snprintf(key, sizeof key, "%d.", i);
         if (failed(engine_put(w, slice_str(key), S("x"))))
             assert_int_equal(i, ENGINE_BATCH_CHANGES);
     }
     return OK; /* which is a lie */
+}
+
+/* Keys that follow one another cost few pages, so a batch may change more of them. */
+static struct err put_many_in_a_row(struct engine_write *w, struct job *job)
+{
+    uint8_t key[4];
+    (void)job;
+
+    for (uint32_t i = 0; i < 3u * ENGINE_BATCH_CHANGES; i++) {
+        for (int k = 0; k < 4; k++)
+            key[k] = (uint8_t)(i >> (24 - 8 * k));
+        struct err e = engine_put(w, slice_of(key, sizeof key), S("x"));
+        if (failed(e))
+            return e;
+    }
+    return OK;
 }
 
 static struct err put_too_much(struct engine_write *w, struct job *job)
@@ -529,6 +546,7 @@ static void a_batch_that_changes_too_much_is_refused(void **state)
     struct engine_partition *p = bench_partition(b, 5);
     struct job much = JOB(p, {.kind = OP_CALL, .call = put_too_much});
     struct job many = JOB(p, {.kind = OP_CALL, .call = put_too_many});
+    struct job in_a_row = JOB(p, {.kind = OP_CALL, .call = put_many_in_a_row});
     struct job small = JOB(p, PUT("k", "v"));
 
     job_submit(b, &much);
@@ -539,7 +557,8 @@ static void a_batch_that_changes_too_much_is_refused(void **state)
     assert_int_equal(many.batch.end, ENGINE_REFUSED);
     assert_code(many.batch.err, ERR_TOO_BIG);
     assert_int_equal(bench_version(p), 1);
-    assert_value(p, "1", NULL);
+    assert_value(p, "1.", NULL);
+    job_done(b, &in_a_row);
     engine_partition_close(p);
     assert_sound(b);
 }
