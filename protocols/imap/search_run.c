@@ -248,35 +248,38 @@ static void hit(struct search *search, const struct message_row *row)
     uidset_add(&search->hits, row->uid, row->uid);
 }
 
-/* Does this message meet them all? What it costs is added to *cost. */
-static void look(struct imap_session *s, struct search *search, struct store_read *rd,
-                 const struct message_row *row, uint64_t *cost)
+/* Does this message meet them all? Most criteria need nothing but the row: no more is made ready.
+ */
+static void look(struct looking *at, const struct message_row *row)
 {
-    struct looking at = {.s = s, .search = search, .rd = rd, .row = row, .err = OK};
-    bool met = meets_all(&at, search->root);
+    struct search *search = at->search;
 
-    if (failed(at.err)) {
+    at->row = row;
+    at->has_meta = at->has_header = at->has_bytes = false;
+    at->err = OK;
+    at->cost += COST_ROW;
+    bool met = meets_all(at, search->root);
+    if (failed(at->err)) {
         if (!failed(search->trouble))
-            search->trouble = at.err;
+            search->trouble = at->err;
     } else if (met) {
         hit(search, row);
     }
     if (search->scratch.total)
         arena_done(&search->scratch);
-    *cost += at.cost + COST_ROW;
 }
 
 /* One run of candidates. */
-static struct err walk_run(struct imap_session *s, struct search *search, struct store_read *rd,
-                           struct store_rows *rows, uint64_t *cost)
+static struct err walk_run(struct looking *at, struct store_rows *rows)
 {
+    struct search *search = at->search;
     const struct uid_run *run = &search->candidates.runs[search->run];
     const struct message_row *row;
 
     if (search->next < run->first)
         search->next = run->first;
     store_rows_seek(rows, (uint32_t)search->next);
-    while (search->next <= run->last && *cost < COST_PER_PULL) {
+    while (search->next <= run->last && at->cost < COST_PER_PULL) {
         struct err e = store_rows_next(rows, &row);
 
         if (failed(e) && e.code != ERR_NOT_FOUND)
@@ -286,7 +289,7 @@ static struct err walk_run(struct imap_session *s, struct search *search, struct
             break;
         }
         search->next = (uint64_t)row->uid + 1;
-        look(s, search, rd, row, cost);
+        look(at, row);
         if (search->first_only && search->hits.n) {
             search->walked = true;
             break;
@@ -297,8 +300,8 @@ static struct err walk_run(struct imap_session *s, struct search *search, struct
 
 static struct err walk(struct imap_session *s, struct search *search, struct store_read *rd)
 {
+    struct looking at = {.s = s, .search = search, .rd = rd};
     struct err e = OK;
-    uint64_t cost = 0;
 
     if (search->run == search->candidates.n) {
         search->walked = true;
@@ -306,8 +309,8 @@ static struct err walk(struct imap_session *s, struct search *search, struct sto
     }
     struct store_rows *rows =
         store_rows_open(rd, s->selected->fid, search->candidates.runs[search->run].first);
-    while (!failed(e) && !search->walked && cost < COST_PER_PULL) {
-        e = walk_run(s, search, rd, rows, &cost);
+    while (!failed(e) && !search->walked && at.cost < COST_PER_PULL) {
+        e = walk_run(&at, rows);
         if (search->next > search->candidates.runs[search->run].last)
             search->run++;
         if (search->run == search->candidates.n)
