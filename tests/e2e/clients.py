@@ -5,11 +5,11 @@ import subprocess
 import gate as gates
 
 
-def run(home, *command, status=0, input=None, **env):
+def run(home, *command, status=0, input=None, deadline=gates.DEADLINE * 3, **env):
     """Run a client to its end; its output is bytes, and what it said makes the failure readable. `status`
     is the exit status that is expected, or several of them, or None for any."""
     done = subprocess.run([str(c) for c in command], cwd=home, input=input if input is not None else b"",
-                          capture_output=True, timeout=gates.DEADLINE * 3,
+                          capture_output=True, timeout=deadline,
                           env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8",
                                "TERM": "dumb", "USER": "alice", "LOGNAME": "alice", **env})
     expected = (status,) if isinstance(status, int) else status

@@ -14,6 +14,10 @@ def canonical(raw):
     """The message that import makes of a file (docs/manual/command-line.md)."""
     if re.match(rb">?From ", raw):
         raw = raw.partition(b"\n")[2]
+    return with_crlf(raw)
+
+
+def with_crlf(raw):
     return re.sub(rb"(?<!\r)\n", b"\r\n", raw)
 
 

@@ -56,11 +56,11 @@ CopyArrivalDate yes
 SyncState *
 """)
 
-    def run(self, *options):
+    def run(self, *options, **how):
         # mbsync waits until no directory was changed within the last second; nobody else changes them here.
         for part in (p for name in ("cur", "new") for p in self.mail.rglob(name)):
             os.utime(part, (1_000_000_000, 1_000_000_000))
-        return clients.run(self.home, "mbsync", "-c", self.config, *options, "-a")
+        return clients.run(self.home, "mbsync", "-c", self.config, *options, "-a", **how)
 
     def folder(self, name="INBOX"):
         return self.mail / name

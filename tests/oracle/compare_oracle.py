@@ -3,9 +3,9 @@
 
     compare_oracle.py MIME_DUMP [CORPUS] [-v]
 
-CORPUS is a directory of mails with oracle/shared-fetch.jsonl in it: one JSON object a line with
-the file, the parsed ENVELOPE and BODYSTRUCTURE, and length and SHA-256 of body sections. Without
-one there is nothing to compare, and that is no failure.
+CORPUS, else what GATEPOST_MAIL_CORPUS names, is a directory of mails with oracle/shared-fetch.jsonl in
+it: one JSON object a line with the file, the parsed ENVELOPE and BODYSTRUCTURE, and length and SHA-256
+of body sections. Without one there is nothing to compare, and that is no failure.
 
 Every difference must be one that docs/mime.md explains; the classes below carry the same names.
 """
@@ -63,8 +63,12 @@ def as_stored(mail):
 
 # ---- our answers ----
 
-def ask(dump, path, items):
-    out = subprocess.run([dump, path] + items, check=True, stdout=subprocess.PIPE).stdout
+def ask_dump(dump, mail, items):
+    """{item: its answer} of mime_dump: bytes, None for NIL, "broken" for what cannot be decoded."""
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(mail)
+        f.flush()
+        out = subprocess.run([dump, f.name] + items, check=True, stdout=subprocess.PIPE).stdout
     answers, at = {}, 0
     for item in items:
         end = out.index(b"\n", at)
@@ -254,7 +258,10 @@ def sent_test(command):
             "ON": lambda sent: sent == day}[m[1]]
 
 
-def compare_searches(dump, corpus, path, differ, counts):
+def compare_searches(dump, corpus, differ):
+    path, counts = os.path.join(corpus, "oracle", "shared-search-sort-thread.json"), differ.counts
+    if not os.path.exists(path):
+        return
     with open(path) as f:
         oracle = json.load(f)
     wanted, sent = {}, {}
@@ -265,10 +272,7 @@ def compare_searches(dump, corpus, path, differ, counts):
         if test:
             sent[query["command"]] = test, set(query["answer"][0].split()[2:])
     for mail in oracle["mailbox_order"]:
-        with tempfile.NamedTemporaryFile() as f:
-            f.write(as_stored(canonical(as_found(corpus, mail["file"]))))
-            f.flush()
-            got = ask(dump, f.name, ["DATE"] + list(wanted))
+        got = ask_dump(dump, as_stored(canonical(as_found(corpus, mail["file"]))), ["DATE"] + list(wanted))
         day = (got["DATE"] or b"").decode()
         for command, (test, numbers) in sent.items():
             counts["searches"] += 1
@@ -285,75 +289,83 @@ def compare_searches(dump, corpus, path, differ, counts):
                 differ(mail["file"], item, why[0] if why else None, ours, theirs)
 
 
-def main():
-    verbose = "-v" in sys.argv
-    args = [a for a in sys.argv[1:] if a != "-v"]
-    dump = args[0]
-    corpus = args[1] if len(args) > 1 else ""
-    oracle = os.path.join(corpus, "oracle", "shared-fetch.jsonl")
-    if not corpus or not os.path.exists(oracle):
-        print("no corpus with another server's answers: nothing to compare")
-        return 0
+class Differences:
+    """Counts them by their class, and prints those that no class explains, or all of them."""
 
-    counts = collections.Counter()
-    unexplained = 0
-    had_nul = False
+    def __init__(self, verbose=False):
+        self.counts, self.verbose, self.had_nul = collections.Counter(UNEXPLAINED=0), verbose, False
 
-    def differ(name, what, why, ours, theirs):
-        nonlocal unexplained
-        why = why or broken_class(name, what) or ("nul" if had_nul else None)
-        counts[why or "UNEXPLAINED"] += 1
-        if not why:
-            unexplained += 1
-        if not why or verbose:
+    def __call__(self, name, what, why, ours, theirs):
+        why = why or broken_class(name, what) or ("nul" if self.had_nul else None)
+        self.counts[why or "UNEXPLAINED"] += 1
+        if not why or self.verbose:
             print(f"{name}: {what}: {why or 'UNEXPLAINED'}\n   ours   {str(ours)[:600]}\n"
                   f"   theirs {str(theirs)[:600]}")
 
-    for line in open(oracle):
-        row = json.loads(line)
+
+def compare_mail(row, mail, ask, differ):
+    name, counts = row["file"], differ.counts
+    expected = dict(row.get("body") or {})
+    expected.update(row.get("sections") or {})
+    sections = [s for s in expected if not re.search(r"<\d+>$", s) and "SIZE" not in s]
+    got = ask(mail, ["ENVELOPE", "BODYSTRUCTURE"] + sections)
+    counts["mails"] += 1
+    if row.get("envelope"):
+        for why, what, a, b in envelope_classes(parse(got["ENVELOPE"]), row["envelope"]):
+            differ(name, "ENVELOPE " + what, why, a, b)
+    if row.get("bodystructure"):
+        ours, theirs = fold_case(parse(got["BODYSTRUCTURE"])), fold_case(row["bodystructure"])
+        for why, a, b in structure_classes(ours, theirs):
+            differ(name, "BODYSTRUCTURE", why, a, b)
+    types = {p["section"]: p["type"].lower() for p in row.get("parts") or []}
+    for section in sections:
+        want, have = expected[section], got[section]
+        counts["sections"] += 1
+        if isinstance(want, str):
+            if "dropped" not in want and have != "broken":
+                differ(name, section, None, len(have or b""), want)
+        elif have == "broken":
+            differ(name, section, None, have, want)
+        elif not digest_is(have or b"", want):
+            differ(name, section, section_class(section, have or b"", want, types),
+                   (len(have or b""), (have or b"")[:200]), want)
+
+
+def oracle_file(corpus):
+    return os.path.join(corpus, "oracle", "shared-fetch.jsonl")
+
+
+def compare_structures(corpus, ask, differ):
+    """Every mail of the oracle: ask(mail, items) gives our answers, as ask_dump() does."""
+    with open(oracle_file(corpus)) as f:
+        rows = [json.loads(line) for line in f]
+    for row in rows:
         if row.get("fetch") != "OK":
             continue
-        name = row["file"]
-        mail = canonical(as_found(corpus, name))
+        mail = canonical(as_found(corpus, row["file"]))
         if hashlib.sha256(mail).hexdigest() != row["appended_sha256"]:
-            differ(name, "canonical form", None, len(mail), row["appended_bytes"])
+            differ(row["file"], "canonical form", None, len(mail), row["appended_bytes"])
             continue
-        had_nul = b"\0" in mail
+        differ.had_nul = b"\0" in mail
         mail = as_stored(mail)
         if len(mail) != row["rfc822_size"]:
-            differ(name, "stored size", None, len(mail), row["rfc822_size"])
-        expected = dict(row.get("body") or {})
-        expected.update(row.get("sections") or {})
-        sections = [s for s in expected if not re.search(r"<\d+>$", s) and "SIZE" not in s]
-        with tempfile.NamedTemporaryFile() as f:
-            f.write(mail)
-            f.flush()
-            got = ask(dump, f.name, ["ENVELOPE", "BODYSTRUCTURE"] + sections)
-        counts["mails"] += 1
-        if row.get("envelope"):
-            for why, what, a, b in envelope_classes(parse(got["ENVELOPE"]), row["envelope"]):
-                differ(name, "ENVELOPE " + what, why, a, b)
-        if row.get("bodystructure"):
-            ours, theirs = fold_case(parse(got["BODYSTRUCTURE"])), fold_case(row["bodystructure"])
-            for why, a, b in structure_classes(ours, theirs):
-                differ(name, "BODYSTRUCTURE", why, a, b)
-        types = {p["section"]: p["type"].lower() for p in row.get("parts") or []}
-        for section in sections:
-            want, have = expected[section], got[section]
-            counts["sections"] += 1
-            if isinstance(want, str):
-                if "dropped" not in want and have != "broken":
-                    differ(name, section, None, len(have or b""), want)
-            elif have == "broken":
-                differ(name, section, None, have, want)
-            elif not digest_is(have or b"", want):
-                differ(name, section, section_class(section, have or b"", want, types),
-                       (len(have or b""), (have or b"")[:200]), want)
-    searches = os.path.join(corpus, "oracle", "shared-search-sort-thread.json")
-    if os.path.exists(searches):
-        compare_searches(dump, corpus, searches, differ, counts)
-    print(", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
-    return 1 if unexplained else 0
+            differ(row["file"], "stored size", None, len(mail), row["rfc822_size"])
+        compare_mail(row, mail, ask, differ)
 
 
-sys.exit(main())
+def main():
+    differ = Differences(verbose="-v" in sys.argv)
+    args = [a for a in sys.argv[1:] if a != "-v"]
+    dump = args[0]
+    corpus = args[1] if len(args) > 1 else os.environ.get("GATEPOST_MAIL_CORPUS", "")
+    if not corpus or not os.path.exists(oracle_file(corpus)):
+        print("no corpus with another server's answers: nothing to compare")
+        return 0
+    compare_structures(corpus, lambda mail, items: ask_dump(dump, mail, items), differ)
+    compare_searches(dump, corpus, differ)
+    print(", ".join(f"{n} {what}" for what, n in sorted(differ.counts.items())))
+    return 1 if differ.counts["UNEXPLAINED"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
