@@ -346,18 +346,13 @@ static void name_in_clear(struct auth_attempt *a, struct slice message)
 /* May this peer use this mechanism at all? */
 static bool admit(struct auth_attempt *a, struct slice message)
 {
-    const struct mechanism *m = a->x.mechanism;
+    enum auth_reason reason = mechanism_admits(a->x.mechanism, a->binding_offered, &a->peer);
 
-    if (!m || (m->binds && !a->binding_offered)) {
-        seal(a, AUTH_BAD_MECHANISM);
-        return false;
-    }
-    if (m->plaintext && !auth_plaintext_allowed(&a->peer)) {
+    if (reason == AUTH_NEEDS_TLS)
         name_in_clear(a, message);
-        seal(a, AUTH_NEEDS_TLS);
-        return false;
-    }
-    return true;
+    if (reason != AUTH_OK)
+        seal(a, reason);
+    return reason == AUTH_OK;
 }
 
 static void step(struct auth_attempt *a)

@@ -219,6 +219,14 @@ size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const ch
 /* May secrets be sent as they are (PLAIN and its other names)? */
 bool auth_plaintext_allowed(const struct auth_peer *peer);
 
+/*
+ * What the right secret of an account would get this peer by that mechanism ("PLAIN" stands for its
+ * other names too): for people who ask why. Nothing is recorded. Back-off is not looked at, for
+ * it is the daemon's and the moment's.
+ */
+enum auth_reason auth_explain(struct auth *auth, const struct auth_peer *peer,
+                              const char *mechanism, const struct auth_account *account);
+
 /* ---- attempts ---- */
 
 struct auth_verdict {

@@ -222,6 +222,10 @@ extern const size_t n_mechanisms;
 /* By the name that a client sent, in any case; NULL. */
 const struct mechanism *mechanism_find(struct slice name);
 
+/* May this peer use it (NULL: there is no such mechanism) at all? AUTH_OK, or why not. */
+enum auth_reason mechanism_admits(const struct mechanism *m, bool binding_offered,
+                                  const struct auth_peer *peer);
+
 /* Does this peer have channel binding data of any type? On the peer's thread. */
 bool mechanism_binding_offered(const struct auth_peer *peer);
 
@@ -321,5 +325,9 @@ const struct auth_account *exchange_actor(const struct exchange *x);
 
 /* May he come in, now that he has proven who he is? The one gate of every mechanism. */
 enum auth_reason policy_check(const struct exchange *x);
+
+/* The same of an account that acts for nobody else. */
+enum auth_reason policy_of(const struct auth_account *account, const struct auth_peer *peer,
+                           uint64_t now);
 
 #endif

@@ -49,6 +49,14 @@ bool auth_plaintext_allowed(const struct auth_peer *peer)
     return peer->tls || peer->plaintext_ok;
 }
 
+enum auth_reason mechanism_admits(const struct mechanism *m, bool binding_offered,
+                                  const struct auth_peer *peer)
+{
+    if (!m || (m->binds && !binding_offered))
+        return AUTH_BAD_MECHANISM;
+    return m->plaintext && !auth_plaintext_allowed(peer) ? AUTH_NEEDS_TLS : AUTH_OK;
+}
+
 size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const char *names[],
                        size_t max)
 {
@@ -57,8 +65,7 @@ size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const ch
 
     (void)auth;
     for (size_t i = 0; i < n_mechanisms && n < max; i++)
-        if ((!mechanisms[i].plaintext || auth_plaintext_allowed(peer)) &&
-            (!mechanisms[i].binds || binding))
+        if (mechanism_admits(&mechanisms[i], binding, peer) == AUTH_OK)
             names[n++] = mechanisms[i].name;
     return n;
 }

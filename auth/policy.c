@@ -24,24 +24,43 @@ static bool may_act(const struct exchange *x)
     return actor->admin || slice_eq(actor->identity, exchange_target(x)->identity);
 }
 
+/* May the account log on at all? */
+static enum auth_reason account_state(const struct auth_account *account, uint64_t now)
+{
+    if (account->locked)
+        return AUTH_LOCKED;
+    return account->expires && account->expires <= now ? AUTH_EXPIRED : AUTH_OK;
+}
+
+static bool may_use(const struct auth_account *account, const struct auth_peer *peer)
+{
+    return (account->protocols & peer->protocol) != 0;
+}
+
+enum auth_reason policy_of(const struct auth_account *account, const struct auth_peer *peer,
+                           uint64_t now)
+{
+    enum auth_reason reason = account_state(account, now);
+
+    return reason == AUTH_OK && !may_use(account, peer) ? AUTH_PROTOCOL_OFF : reason;
+}
+
 enum auth_reason policy_check(const struct exchange *x)
 {
     const struct auth_account *actor = exchange_actor(x);
+    enum auth_reason state;
 
     if (x->name.reason != AUTH_OK)
         return x->name.reason;
-    if (actor->locked)
-        return AUTH_LOCKED;
-    if (actor->expires && actor->expires <= x->now)
-        return AUTH_EXPIRED;
+    state = account_state(actor, x->now);
+    if (state != AUTH_OK)
+        return state;
     if (x->authzid.reason == AUTH_UNAVAILABLE)
         return AUTH_UNAVAILABLE;
     if (!may_act(x))
         return AUTH_NOT_AUTHORIZED;
     if (exchange_target(x)->locked)
         return AUTH_LOCKED;
-    if (!(actor->protocols & x->peer->protocol) ||
-        !(exchange_target(x)->protocols & x->peer->protocol))
-        return AUTH_PROTOCOL_OFF;
-    return AUTH_OK;
+    return may_use(actor, x->peer) && may_use(exchange_target(x), x->peer) ? AUTH_OK
+                                                                           : AUTH_PROTOCOL_OFF;
 }

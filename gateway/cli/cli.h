@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "gateway/accounts.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
@@ -80,6 +81,7 @@ int cli_export(struct cli *cli);
 int cli_auth_log(struct cli *cli);
 int cli_auth_report(struct cli *cli);
 int cli_auth_compare(struct cli *cli);
+int cli_auth_explain(struct cli *cli);
 int cli_store_stat(struct cli *cli);
 int cli_store_verify(struct cli *cli);
 int cli_store_compact(struct cli *cli);
@@ -97,9 +99,6 @@ extern const struct cli_option cli_auth_compare_options[];
 /* ---- what most of them need ---- */
 
 struct store;
-struct accounts;
-struct account;
-struct arena;
 struct config;
 
 /* The configuration, the store and its accounts, opened. */
@@ -113,8 +112,21 @@ struct cli_world {
 bool cli_open(const struct cli *cli, struct cli_world *world);
 void cli_close(struct cli_world *world);
 
+/*
+ * The authentication layer over the world's accounts, for names and explanations: it records
+ * nothing. On failure says so and returns false. One at a time.
+ */
+struct cli_auth {
+    struct gateway_source source;
+    struct auth *auth; /* auth_free() it before cli_close() */
+};
+bool cli_open_auth(const struct cli *cli, const struct cli_world *world, struct cli_auth *out);
+
 /* The account that this operand names, in any form; on failure says so and returns false. */
 bool cli_find_account(const struct cli *cli, const struct cli_world *world, const char *name,
                       struct arena *in, struct account *out);
+/* The same, as the authentication layer sees it. */
+bool cli_resolve(const struct cli *cli, struct auth *auth, const char *name, struct arena *in,
+                 struct auth_account *out);
 
 #endif

@@ -61,40 +61,40 @@ void cli_close(struct cli_world *world)
     config_free(world->config);
 }
 
-/* Is the domain one of ours? */
-static bool is_local(const struct config *config, struct slice domain)
+bool cli_open_auth(const struct cli *cli, const struct cli_world *world, struct cli_auth *out)
 {
-    for (const char *const *d = config->auth.domains; d && *d; d++)
-        if (slice_ieq(domain, slice_str(*d)))
-            return true;
-    return false;
+    struct auth_config config = world->config->auth;
+
+    config.inline_steps = true;
+    gateway_source_init(&out->source, world->accounts);
+    struct err e = auth_new(&config, &out->source.source, NULL, NULL, &out->auth);
+    return failed(e) ? cli_fail_err(cli, "authentication", e), false : true;
 }
 
-static struct err find(const struct cli_world *world, struct slice name, struct arena *in,
-                       struct account *out)
+bool cli_resolve(const struct cli *cli, struct auth *auth, const char *name, struct arena *in,
+                 struct auth_account *out)
 {
-    struct slice canonical;
-    struct err e = auth_name(name, in, &canonical);
+    struct err e = auth_resolve(auth, slice_str(name), in, out);
 
-    if (failed(e))
-        return e;
-    e = accounts_lookup(world->accounts, canonical, in, out);
-    if (e.code != ERR_NOT_FOUND)
-        return e;
-    struct slice domain = canonical, local = slice_cut(&domain, '@');
-    if (domain.len && is_local(world->config, domain))
-        return accounts_lookup(world->accounts, local, in, out);
-    return e;
+    if (e.code == ERR_NOT_FOUND || e.code == ERR_INVALID)
+        return cli_fail(cli, "there is no user '%s'", name), false;
+    if (e.code == ERR_CONFLICT)
+        return cli_fail(cli, "'%s' could be more than one user", name), false;
+    return failed(e) ? cli_fail_err(cli, name, e), false : true;
 }
 
 bool cli_find_account(const struct cli *cli, const struct cli_world *world, const char *name,
                       struct arena *in, struct account *out)
 {
-    struct err e = find(world, slice_str(name), in, out);
+    struct auth_account found;
+    struct cli_auth layer;
 
-    if (e.code == ERR_NOT_FOUND)
-        return cli_fail(cli, "there is no user '%s'", name), false;
-    if (failed(e))
-        return cli_fail_err(cli, name, e), false;
-    return true;
+    if (!cli_open_auth(cli, world, &layer))
+        return false;
+    bool known = cli_resolve(cli, layer.auth, name, in, &found);
+    auth_free(layer.auth);
+    if (!known)
+        return false;
+    struct err e = accounts_lookup(world->accounts, found.identity, in, out);
+    return failed(e) ? cli_fail_err(cli, name, e), false : true;
 }

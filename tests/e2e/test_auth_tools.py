@@ -112,3 +112,56 @@ def test_counts_survive_a_restart_and_are_made_up_from_the_file(gate):
     wait_for(gate, 1)
     [line] = [line for line in table(gate, "report") if line["attempts"]]
     assert line["attempts"] == 1
+
+
+# ---- auth explain ----
+
+def ways(g, user):
+    answer = table(g, "explain", user)
+    return answer, {(w["listener"], w["tls"], w["mechanism"]): (w["stage"], w["reason"]) for w in answer["ways"]}
+
+
+def test_an_explanation_says_what_would_succeed_where(gate):
+    answer, found = ways(gate, "ALICE@example.org")
+    assert (answer["user"], answer["password"]) == ("alice", True)
+    assert found["imap", False, "LOGIN command"] == ("ok", "ok")
+    assert found["plain", False, "LOGIN command"] == ("transport", "needs-tls")
+    assert found["plain", True, "LOGIN command"] == ("ok", "ok")
+    assert found["pop3plain", False, "USER/PASS"] == ("transport", "needs-tls")
+    assert found["pop3s", True, "SCRAM-SHA-256-PLUS"] == ("ok", "ok")
+    assert ("pop3", False, "SCRAM-SHA-256-PLUS") not in found  # nothing to bind to
+    assert ("imap", False, "SCRAM-SHA-256") in found
+    assert not any(listener == "lmtp" for listener, _, _ in found)
+
+
+@pytest.mark.parametrize("setting, stage, reason, protocols", [
+    ("pop3=off", "policy", "protocol-off", {"pop3"}),
+    ("locked=yes", "policy", "locked", {"pop3", "imap"}),
+    ("expires=2020-01-01", "policy", "expired", {"pop3", "imap"}),
+])
+def test_an_explanation_agrees_with_what_happens(gate, setting, stage, reason, protocols):
+    gate.command("user", "set", "alice", setting)
+    _, found = ways(gate, "alice")
+    for protocol, command in (("imap", "LOGIN command"), ("pop3", "USER/PASS")):
+        refused = protocol in protocols
+        assert found[protocol, False, command] == ((stage, reason) if refused else ("ok", "ok"))
+    if "pop3" in protocols:
+        refused_by_pop3(gate, "alice", "secret")
+    if "imap" in protocols:
+        refused_by_imap(gate, "alice", "secret")
+    last = [r for r in gate.records() if r["identity"] == "alice"]
+    assert {(r["stage"], r["reason"]) for r in last} == {(stage, reason)}
+
+
+def test_who_is_nobody_is_said_in_one_line(gate):
+    done = gate.command("auth", "explain", "nobody", check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == "gatepost: auth explain: there is no user 'nobody'\n"
+    text = gate.command("auth", "explain", "bob").stdout
+    assert "'bob' is the account bob" in text and "after STLS" in text
+
+
+def test_the_command_line_takes_every_form_of_a_name(gate):
+    gate.command("user", "set", "alice", "nt-domain=CORP", "alias+=al")
+    for name in ("alice", "al", "ALICE", "alice@example.org", "CORP\\alice", "corp/alice"):
+        assert json.loads(gate.command("user", "show", name, "--json").stdout)["user"] == "alice"
