@@ -82,6 +82,7 @@ int cli_auth_log(struct cli *cli);
 int cli_auth_report(struct cli *cli);
 int cli_auth_compare(struct cli *cli);
 int cli_auth_explain(struct cli *cli);
+int cli_auth_probe(struct cli *cli);
 int cli_store_stat(struct cli *cli);
 int cli_store_verify(struct cli *cli);
 int cli_store_compact(struct cli *cli);
@@ -121,6 +122,10 @@ struct cli_auth {
     struct auth *auth; /* auth_free() it before cli_close() */
 };
 bool cli_open_auth(const struct cli *cli, const struct cli_world *world, struct cli_auth *out);
+
+/* A command that needs both: opens them, calls `run`, closes them; returns what `run` returned. */
+int cli_with_auth(const struct cli *cli, int (*run)(const struct cli *cli, struct cli_world *world,
+                                                    struct auth *auth, struct arena *in));
 
 /* The account that this operand names, in any form; on failure says so and returns false. */
 bool cli_find_account(const struct cli *cli, const struct cli_world *world, const char *name,

@@ -46,7 +46,13 @@ static bool ask_twice(const struct cli *cli, int tty, struct buf *out)
     return good;
 }
 
-bool cli_read_secret(const struct cli *cli, struct buf *out)
+static bool ask_once(const struct cli *cli, int tty, struct buf *out)
+{
+    return ask(tty, "Password: ", out) || cli_fail(cli, "no password could be read") == CLI_OK;
+}
+
+static bool take_secret(const struct cli *cli, struct buf *out,
+                        bool (*from_tty)(const struct cli *cli, int tty, struct buf *out))
 {
     if (cli_option(cli, "--password-stdin")) {
         if (read_line(STDIN_FILENO, out))
@@ -60,7 +66,17 @@ bool cli_read_secret(const struct cli *cli, struct buf *out)
         cli_fail(cli, "there is no terminal to ask on; use --password-stdin");
         return false;
     }
-    bool good = ask_twice(cli, tty, out);
+    bool good = from_tty(cli, tty, out);
     close(tty);
     return good;
+}
+
+bool cli_read_secret(const struct cli *cli, struct buf *out)
+{
+    return take_secret(cli, out, ask_twice);
+}
+
+bool cli_ask_secret(const struct cli *cli, struct buf *out)
+{
+    return take_secret(cli, out, ask_once);
 }

@@ -13,4 +13,7 @@
  */
 bool cli_read_secret(const struct cli *cli, struct buf *out);
 
+/* One that exists already: asked for once. */
+bool cli_ask_secret(const struct cli *cli, struct buf *out);
+
 #endif

@@ -71,6 +71,25 @@ bool cli_open_auth(const struct cli *cli, const struct cli_world *world, struct 
     return failed(e) ? cli_fail_err(cli, "authentication", e), false : true;
 }
 
+int cli_with_auth(const struct cli *cli, int (*run)(const struct cli *cli, struct cli_world *world,
+                                                    struct auth *auth, struct arena *in))
+{
+    struct arena arena = ARENA_INIT;
+    struct cli_world world;
+    struct cli_auth layer;
+    int status = CLI_FAILED;
+
+    if (!cli_open(cli, &world))
+        return CLI_FAILED;
+    if (cli_open_auth(cli, &world, &layer)) {
+        status = run(cli, &world, layer.auth, &arena);
+        auth_free(layer.auth);
+    }
+    cli_close(&world);
+    arena_done(&arena);
+    return status;
+}
+
 bool cli_resolve(const struct cli *cli, struct auth *auth, const char *name, struct arena *in,
                  struct auth_account *out)
 {

@@ -165,3 +165,45 @@ def test_the_command_line_takes_every_form_of_a_name(gate):
     gate.command("user", "set", "alice", "nt-domain=CORP", "alias+=al")
     for name in ("alice", "al", "ALICE", "alice@example.org", "CORP\\alice", "corp/alice"):
         assert json.loads(gate.command("user", "show", name, "--json").stdout)["user"] == "alice"
+
+
+# ---- auth probe ----
+
+def probe(g, user, secret):
+    done = g.command("auth", "probe", user, "--password-stdin", "--json", check=False, input=secret + "\n")
+    return done, json.loads(done.stdout)
+
+
+def test_the_right_secret_gets_in_by_every_way_and_each_is_recorded_once(gate):
+    done, found = probe(gate, "alice@example.org", "secret")
+    assert {w["mechanism"] for w in found} >= {"USER/PASS", "LOGIN command", "PLAIN", "LOGIN", "SCRAM-SHA-1",
+                                               "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"}
+    for way in found:
+        needs_tls = way["listener"] in ("plain", "pop3plain") and not way["tls"] and \
+            way["mechanism"] in ("USER/PASS", "LOGIN command")
+        assert (way["ok"], way["reason"]) == ((False, "needs-tls") if needs_tls else (True, "ok")), way
+    assert done.returncode == 1 and "refused on 2 of" in done.stderr  # the two listeners that want TLS first
+    records = [r for r in gate.records() if r["name"] == "alice@example.org"]
+    assert len(records) == len(found)
+
+
+def test_a_wrong_secret_is_refused_everywhere_for_one_reason(gate):
+    _, found = probe(gate, "alice", "wrong")
+    assert not any(way["ok"] for way in found)
+    assert {way["reason"] for way in found} == {"wrong-secret", "needs-tls"}
+
+
+def test_a_protocol_that_is_off_is_seen_beside_one_that_is_on(gate):
+    gate.command("user", "set", "alice", "pop3=off")
+    _, found = probe(gate, "alice", "secret")
+    assert {way["reason"] for way in found if way["protocol"] == "pop3"} == {"protocol-off", "needs-tls"}
+    assert {way["reason"] for way in found if way["protocol"] == "imap"} == {"ok", "needs-tls"}
+    text = gate.command("auth", "probe", "alice", "--password-stdin", check=False, input="secret\n")
+    assert "policy/protocol-off" in text.stdout and "secret" not in text.stdout
+
+
+def test_a_probe_of_a_server_that_does_not_run_says_so(gate):
+    gate.stop()
+    done, found = probe(gate, "alice", "secret")
+    assert done.returncode == 1 and all("refused" in way["answer"] for way in found)
+    gate.start()
