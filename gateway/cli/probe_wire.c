@@ -44,7 +44,7 @@ static bool inet_address(const char *text, uint16_t port, struct sockaddr_storag
 }
 
 static bool place_of(const struct net_listener_config *l, struct sockaddr_storage *out,
-                       socklen_t *len)
+                     socklen_t *len)
 {
     struct sockaddr_un *local = (struct sockaddr_un *)out;
 
