@@ -67,6 +67,11 @@ struct err store_open(const struct store_config *config, struct log *log, struct
     return failed(e) ? e : store_open_engine(config, engine, log, out);
 }
 
+void store_suspect(void)
+{
+    engine_lmdb_suspect();
+}
+
 static struct err change_nothing(struct engine_write *w, struct engine_batch *batch)
 {
     (void)w, (void)batch;
@@ -159,7 +164,7 @@ void store_background_end(struct store *st)
 
 static struct mailbox **bucket_of(struct store *st, uint64_t id)
 {
-    return &st->buckets[(id * 0x9E3779B97F4A7C15ull >> 32) % st->n_buckets];
+    return &st->buckets[(id * 0x9E3779B97F4A7C15ull >> 32) & (st->n_buckets - 1)];
 }
 
 static void grow_table(struct store *st)
@@ -256,11 +261,6 @@ void mailbox_close(struct mailbox *mb)
     recent_claims_free(mb->claims);
     pthread_mutex_destroy(&mb->mutex);
     free(mb);
-}
-
-uint64_t mailbox_id(const struct mailbox *mb)
-{
-    return mb->id;
 }
 
 /* ---- making one ---- */

@@ -3,6 +3,8 @@
 #include "protocols/imap/command.h"
 #include "protocols/imap/life.h"
 
+#include <assert.h>
+
 /* ---- limits ---- */
 
 static size_t limit(size_t configured, size_t otherwise)
@@ -51,11 +53,6 @@ void imap_reader_reset(struct imap_session *s)
 
     buf_wipe(&r->line);
     *r = (struct imap_reader){.line = r->line};
-}
-
-bool imap_reader_busy(const struct imap_session *s)
-{
-    return s->cmd && s->cmd->phase == PHASE_READ;
 }
 
 /* It was answered while it was read, and all of it has passed by. */
@@ -133,6 +130,7 @@ static struct slice piece_of(const struct imap_session *s, size_t from)
 
 static struct slice without_line_end(struct slice line)
 {
+    assert(line.len > 0);
     line.len--;
     if (line.len && line.ptr[line.len - 1] == '\r')
         line.len--;
