@@ -194,13 +194,8 @@ static void append_prepare(struct store_op *op)
 
     op->blobs = mem_array(rq->n ? rq->n : 1, sizeof *op->blobs);
     op->n_blobs = rq->n;
-    for (size_t i = 0; i < rq->n; i++) {
-        const struct store_prepared *prepared = rq->messages[i].prepared;
-
-        memcpy(op->blobs[i].hash, prepared->hash, ENGINE_HASH_LEN);
-        op->blobs[i].bytes = prepared->bytes;
-        op->blobs[i].meta = buf_slice(&prepared->meta);
-    }
+    for (size_t i = 0; i < rq->n; i++)
+        op->blobs[i] = prepared_blob(rq->messages[i].prepared);
 }
 
 void store_append_init(struct store_append *rq)

@@ -7,7 +7,7 @@ enum { BAG_HEAD = 4, BAG_FORM = 1 };
 
 /* ---- bytes ---- */
 
-static void put_prop(const struct store_prop *prop, struct buf *out)
+void bag_put_prop(const struct store_prop *prop, struct buf *out)
 {
     uint8_t head[4];
 
@@ -24,7 +24,7 @@ static void put_prop(const struct store_prop *prop, struct buf *out)
         out->failed = true;
 }
 
-static bool take_prop(struct slice *in, struct arena *arena, struct store_prop *out)
+bool bag_take_prop(struct slice *in, struct arena *arena, struct store_prop *out)
 {
     struct store_prop prop = {.large = false};
 
@@ -45,16 +45,44 @@ static bool take_prop(struct slice *in, struct arena *arena, struct store_prop *
     return true;
 }
 
+static void put_content(const struct bag *bag, struct buf *out)
+{
+    varint_put(out, bag->content);
+    varint_put(out, bag->content_len);
+    varint_put(out, bag->n_content_blobs);
+    for (size_t i = 0; i < bag->n_content_blobs; i++)
+        varint_put(out, bag->content_blobs[i]);
+}
+
+static bool take_content(struct slice *in, struct arena *arena, struct bag *bag)
+{
+    uint64_t n;
+
+    /* A blob's number takes a byte at least. */
+    if (!varint_take(in, &bag->content) || !varint_take(in, &bag->content_len) ||
+        !varint_take(in, &n) || n > in->len || (bag->content == 0 && n > 0))
+        return false;
+    uint64_t *blobs = arena_array(arena, (size_t)n, sizeof *blobs);
+
+    for (; bag->n_content_blobs < n; bag->n_content_blobs++)
+        if (!varint_take(in, &blobs[bag->n_content_blobs]))
+            return false;
+    bag->content_blobs = blobs;
+    return true;
+}
+
 void bag_encode(const struct bag *bag, struct buf *out)
 {
     struct buf bytes = buf_make(STORE_BAG_MAX);
     uint8_t sum[BAG_HEAD];
 
     buf_putc(&bytes, BAG_FORM);
-    buf_putc(&bytes, 0); /* flags: none yet */
+    buf_putc(&bytes, bag->own ? BAG_OWN : 0);
+    if (bag->own)
+        put_content(bag, &bytes);
     varint_put(&bytes, bag->n);
     for (size_t i = 0; i < bag->n; i++)
-        put_prop(&bag->props[i], &bytes);
+        bag_put_prop(&bag->props[i], &bytes);
     put_le32(sum, crc32c(0, buf_slice(&bytes)));
     buf_put(out, slice_of(sum, sizeof sum));
     buf_put(out, buf_slice(&bytes));
@@ -65,13 +93,16 @@ void bag_encode(const struct bag *bag, struct buf *out)
 struct err bag_decode(struct slice bytes, struct arena *in, struct bag *out)
 {
     static const char why[] = "the properties of an object are damaged";
-    struct bag bag = {NULL, 0};
+    struct bag bag = {.n = 0};
     uint64_t n;
 
     if (bytes.len < BAG_HEAD + 2 || get_le32(bytes.ptr) != crc32c(0, slice_from(bytes, BAG_HEAD)) ||
-        bytes.ptr[BAG_HEAD] != BAG_FORM || bytes.ptr[BAG_HEAD + 1] != 0)
+        bytes.ptr[BAG_HEAD] != BAG_FORM || (bytes.ptr[BAG_HEAD + 1] & ~BAG_OWN) != 0)
         return (struct err){ERR_CORRUPT, why};
+    bag.own = bytes.ptr[BAG_HEAD + 1] & BAG_OWN;
     bytes = slice_from(bytes, BAG_HEAD + 2);
+    if (bag.own && !take_content(&bytes, in, &bag))
+        return (struct err){ERR_CORRUPT, why};
     /* Each has four bytes at least. */
     if (!varint_take(&bytes, &n) || n > bytes.len / 4)
         return (struct err){ERR_CORRUPT, why};
@@ -79,7 +110,7 @@ struct err bag_decode(struct slice bytes, struct arena *in, struct bag *out)
     for (; bag.n < n; bag.n++) {
         struct store_prop *prop = &bag.props[bag.n];
 
-        if (!take_prop(&bytes, in, prop) ||
+        if (!bag_take_prop(&bytes, in, prop) ||
             (bag.n > 0 && prop_id(prop->tag) <= prop_id(prop[-1].tag)))
             return (struct err){ERR_CORRUPT, why};
     }
@@ -105,21 +136,41 @@ size_t bag_find(const struct bag *bag, uint16_t id, bool *there)
     return low;
 }
 
+static uint64_t *blobs_of(const struct bag *bag, struct arena *in, size_t *n)
+{
+    uint64_t *blobs = arena_array(in, bag->n + bag->n_content_blobs + 1, sizeof *blobs);
+
+    *n = 0;
+    if (bag->content)
+        blobs[(*n)++] = bag->content;
+    for (size_t i = 0; i < bag->n_content_blobs; i++)
+        blobs[(*n)++] = bag->content_blobs[i];
+    for (size_t i = 0; i < bag->n; i++)
+        if (bag->props[i].large)
+            blobs[(*n)++] = bag->props[i].blob;
+    return blobs;
+}
+
 struct err bag_blobs(struct slice bytes, struct arena *in, uint64_t **out, size_t *n)
 {
     struct bag bag;
     struct err e = bag_decode(bytes, in, &bag);
 
-    if (failed(e))
-        return e;
-    uint64_t *blobs = arena_array(in, bag.n, sizeof *blobs);
+    if (!failed(e))
+        *out = blobs_of(&bag, in, n);
+    return e;
+}
 
-    *n = 0;
-    for (size_t i = 0; i < bag.n; i++)
-        if (bag.props[i].large)
-            blobs[(*n)++] = bag.props[i].blob;
-    *out = blobs;
-    return OK;
+struct err bag_unlink(struct store_tx *tx, const struct bag *bag, size_t *n)
+{
+    struct arena arena = ARENA_INIT;
+    uint64_t *blobs = blobs_of(bag, &arena, n);
+    struct err e = OK;
+
+    for (size_t i = 0; i < *n && !failed(e); i++)
+        e = engine_blob_unlink(tx->w, blobs[i]);
+    arena_done(&arena);
+    return e.code == ERR_NOT_FOUND ? ERR(ERR_CORRUPT, "the blob of a large value is missing") : e;
 }
 
 /* ---- stored ---- */
@@ -131,7 +182,7 @@ struct err bag_load(struct engine_read *rd, uint64_t id, struct arena *in, struc
     struct err e = engine_get(rd, key_slice(&key), &value);
 
     if (e.code == ERR_NOT_FOUND) {
-        *out = (struct bag){NULL, 0};
+        *out = (struct bag){.n = 0};
         return OK;
     }
     return failed(e) ? e : bag_decode(value, in, out);
@@ -142,7 +193,7 @@ struct err bag_save(struct store_tx *tx, uint64_t id, const struct bag *bag)
     struct key key = key_id(KEY_BAG, id);
     struct buf bytes = buf_make(STORE_BAG_MAX);
 
-    if (bag->n == 0)
+    if (bag_is_empty(bag))
         return tx_delete_any(tx, &key);
     bag_encode(bag, &bytes);
     struct err e = bytes.failed ? ERR(ERR_TOO_BIG, "an object with too many properties")
@@ -206,12 +257,11 @@ struct err bag_drop(struct store_tx *tx, uint64_t id, size_t *blobs)
     struct bag bag;
     struct err e = bag_load(tx->read, id, &arena, &bag);
 
-    for (size_t i = 0; !failed(e) && i < bag.n; i++) {
-        if (bag.props[i].large) {
-            e = engine_blob_unlink(tx->w, bag.props[i].blob);
-            ++*blobs;
-        }
-    }
+    size_t n = 0;
+
+    if (!failed(e))
+        e = bag_unlink(tx, &bag, &n);
+    *blobs += n;
     arena_done(&arena);
     return failed(e) ? e : tx_delete_any(tx, &key);
 }

@@ -337,7 +337,7 @@ static struct err get_message_flags(struct store_object *o, uint32_t tag, struct
 
     flags = kept(o, tag, &flags) ? flags & MF_KEPT : 0;
     flags |= row->flags & FLAG_SEEN ? MF_READ | MF_EVER_READ : 0;
-    flags |= row->flags & FLAG_DRAFT ? MF_UNSENT : MF_INTERNET;
+    flags |= row->flags & FLAG_DRAFT ? MF_UNSENT : o->bag.own ? 0 : MF_INTERNET;
     flags |= row->flags & FLAG_ATTACHMENTS ? MF_HAS_ATTACHMENTS : 0;
     flags |= row->cn == row->mid ? MF_UNMODIFIED : 0;
     return number(out, (uint64_t)flags);

@@ -88,8 +88,9 @@ struct err edit_begin(struct edit *edit, struct store_tx *tx, struct arena *in,
 {
     *edit = (struct edit){.tx = tx, .in = in, .kind = kind};
     edit->room = bag->n + changes + 1; /* and the time of the change */
+    edit->bag = *bag;
+    edit->n_large = bag->n_content_blobs + (bag->content != 0);
     edit->bag.props = arena_array(in, edit->room, sizeof *edit->bag.props);
-    edit->bag.n = bag->n;
     for (size_t i = 0; i < bag->n; i++) {
         edit->bag.props[i] = bag->props[i];
         edit->n_large += bag->props[i].large;
@@ -385,5 +386,5 @@ struct err edit_stamp(struct edit *edit)
 {
     struct store_prop now = {.tag = PR_LAST_MODIFICATION_TIME, .value.time = edit->tx->now};
 
-    return edit->bag.n > 0 ? bag_set(edit, &now, TOUCH_CONTENT) : OK;
+    return !bag_is_empty(&edit->bag) ? bag_set(edit, &now, TOUCH_CONTENT) : OK;
 }

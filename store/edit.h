@@ -7,6 +7,7 @@
 #ifndef GATEPOST_STORE_EDIT_H
 #define GATEPOST_STORE_EDIT_H
 
+#include "store/message_int.h"
 #include "store/object_int.h"
 
 enum edit_touched {
@@ -44,7 +45,41 @@ struct err edit_begin_message(struct edit *edit, uint16_t flags, uint32_t keywor
 struct err edit_apply(struct edit *edit, struct store_prop_change *change,
                       const struct store_prepared *prepared) MUST_USE;
 
+/* The keyword set of the edited names; `from` where they were not touched. */
+struct err edit_keyword_set(struct store_tx *tx, const struct edit *edit, uint32_t from,
+                            uint32_t *to) MUST_USE;
+
 /* Note the time of a change of content, where the object has a bag and nobody set one. */
 struct err edit_stamp(struct edit *edit) MUST_USE;
+
+/* ---- requests with changes (property.c) ---- */
+
+/* Is this a text or binary value that has to become a blob? */
+bool prop_is_long(const struct store_prop *prop);
+
+/*
+ * Prepare the large values of changes, on the caller's thread: *out has n, NULL for those that have
+ * none. changes_release() it, also after an error.
+ */
+struct err changes_prepare(struct store *st, const struct store_prop_change *changes, size_t n,
+                           struct store_prepared ***out) MUST_USE;
+void changes_release(struct store_prepared **prepared, size_t n);
+/* The request's batch brings these along; some may be NULL. */
+void op_bring(struct store_op *op, struct store_prepared *const *prepared, size_t n);
+
+/* All of them, and the time of change. */
+struct err changes_apply(struct edit *edit, struct store_prop_change *changes, size_t n,
+                         struct store_prepared *const *prepared) MUST_USE;
+/* Is there one of that id that was done? */
+bool changes_name(const struct store_prop_change *changes, size_t n, uint32_t tag);
+
+/* Where a message is. Large: in an arena. */
+struct place {
+    struct folder_rec folder;
+    struct group group;
+    uint32_t at; /* of its row in the group */
+    struct message_row row;
+};
+struct err find_message(struct store_tx *tx, uint64_t mid, struct place *out) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * object.c - reading MAPI objects: which of the three places a property comes of.
  */
+#include "store/content.h"
 #include "store/object_int.h"
 
 /* ---- opening ---- */
@@ -114,6 +115,16 @@ static struct err get_keywords(struct store_object *o, uint16_t id, struct store
 
 /* ---- what is derived of a delivered message ---- */
 
+static bool is_derived(const struct store_object *o)
+{
+    return o->kind == OBJECT_MESSAGE && !o->bag.own;
+}
+
+bool store_object_is_own(const struct store_object *object)
+{
+    return object->bag.own;
+}
+
 static struct err load_mail(struct store_object *o)
 {
     struct message_meta meta;
@@ -162,7 +173,7 @@ static bool type_fits(uint32_t asked, uint32_t has)
 
 static struct err get_derived(struct store_object *o, uint32_t tag, struct store_prop *out)
 {
-    if (o->kind != OBJECT_MESSAGE)
+    if (!is_derived(o))
         return absent();
     struct err e = load_derived(o);
 
@@ -264,7 +275,7 @@ static struct err list_keywords(struct store_object *o, struct listing *to)
 
 struct err store_object_list(struct store_object *o, struct store_prop **out, size_t *n)
 {
-    struct err e = o->kind == OBJECT_MESSAGE ? load_derived(o) : OK;
+    struct err e = is_derived(o) ? load_derived(o) : OK;
     const struct computed *c = NULL;
     struct listing list = {NULL, 0};
     size_t room = o->bag.n + o->derived.n + 1;
@@ -299,6 +310,104 @@ const struct store_prop *store_object_explicit(const struct store_object *o, siz
 {
     *n = o->bag.n;
     return o->bag.props;
+}
+
+/* ---- what hangs on a message ---- */
+
+static struct store_props props_of(const struct prop_list *list, struct arena *in)
+{
+    struct store_prop *items = arena_array(in, list->n, sizeof *items);
+
+    for (size_t i = 0; i < list->n; i++)
+        items[i] = (struct store_prop){.tag = list->items[i].tag, .value = list->items[i].value};
+    return (struct store_props){items, list->n};
+}
+
+static void derive_content(const struct oxcmail *mail, unsigned depth, struct arena *in,
+                           struct store_content *out);
+
+/* A message in a message, with all that hangs on it. */
+static const struct store_content *derive_embedded(struct slice bytes, unsigned depth,
+                                                   struct arena *in)
+{
+    struct store_content *content = arena_alloc(in, sizeof *content);
+    struct prop_list props = {.in = in};
+    struct oxcmail mail;
+    struct mime mime;
+
+    mime_parse(bytes, in, &mime);
+    oxcmail_open(bytes, &mime, in, &mail);
+    oxcmail_properties(&mail, &props);
+    prop_add_bytes(&props, PR_BODY, oxcmail_body(&mail));
+    if (mail.html != OXCMAIL_NO_PART)
+        prop_add_bytes(&props, PR_HTML, oxcmail_html(&mail));
+    derive_content(&mail, depth, in, content);
+    content->props = props_of(&props, in);
+    return content;
+}
+
+static void derive_attachment(const struct oxcmail *mail, size_t number, unsigned depth,
+                              struct arena *in, struct store_attachment *out)
+{
+    struct slice data = oxcmail_attachment_data(mail, number);
+    bool embedded = mail->mime.parts[mail->attachments[number]].kind == MIME_MESSAGE;
+    struct prop_list props = {.in = in};
+
+    oxcmail_attachment(mail, number, &props);
+    if (embedded && depth < STORE_CONTENT_DEPTH)
+        out->embedded = derive_embedded(data, depth + 1, in);
+    else
+        prop_add_bytes(&props, PR_ATTACH_DATA, data);
+    out->props = props_of(&props, in);
+}
+
+static void derive_content(const struct oxcmail *mail, unsigned depth, struct arena *in,
+                           struct store_content *out)
+{
+    struct store_attachment *attachments =
+        arena_array(in, mail->n_attachments, sizeof *attachments);
+    struct prop_list *lists;
+    size_t n = oxcmail_recipients(mail, &lists);
+    struct store_props *recipients = arena_array(in, n, sizeof *recipients);
+
+    for (size_t i = 0; i < n; i++)
+        recipients[i] = props_of(&lists[i], in);
+    for (size_t i = 0; i < mail->n_attachments; i++)
+        derive_attachment(mail, i, depth, in, &attachments[i]);
+    *out = (struct store_content){.recipients = recipients,
+                                  .n_recipients = n,
+                                  .attachments = attachments,
+                                  .n_attachments = mail->n_attachments};
+}
+
+static struct err own_content(struct store_object *o, struct store_content *out)
+{
+    struct store_prop bytes = {.large = true, .blob = o->bag.content, .len = o->bag.content_len};
+    struct err e = OK;
+
+    if (o->bag.content == 0) {
+        *out = (struct store_content){.n_recipients = 0};
+        return OK;
+    }
+    e = store_prop_load(o->rd, &bytes, STORE_CONTENT_MAX, o->in);
+    if (e.code == ERR_TOO_BIG)
+        e = ERR(ERR_CORRUPT, "what hangs on a message is too much");
+    return failed(e) ? e
+                     : content_decode(bytes.value.bytes, o->bag.content_blobs,
+                                      o->bag.n_content_blobs, o->in, out);
+}
+
+struct err store_object_content(struct store_object *o, struct store_content *out)
+{
+    if (o->kind != OBJECT_MESSAGE)
+        return ERR(ERR_INVALID, "recipients and attachments are of messages");
+    if (o->bag.own)
+        return own_content(o, out);
+    struct err e = load_mail(o);
+
+    if (!failed(e))
+        derive_content(&o->mail, 1, o->in, out);
+    return e;
 }
 
 /* ---- large values ---- */

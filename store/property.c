@@ -9,94 +9,104 @@
 
 /* ---- large values, on the caller's thread ---- */
 
-static bool is_long(const struct store_prop_change *change)
+bool prop_is_long(const struct store_prop *prop)
 {
-    uint16_t type = prop_type(change->prop.tag);
+    uint16_t type = prop_type(prop->tag);
     bool bytes = type == PROP_STRING || type == PROP_STRING8 || type == PROP_BINARY;
 
-    return !change->remove && !change->prop.large && bytes &&
-           change->prop.value.bytes.len > STORE_PROP_INLINE;
+    return !prop->large && bytes && prop->value.bytes.len > STORE_PROP_INLINE;
 }
 
-static struct err prepare_one(struct store *st, struct store_prop_change *change,
+static struct err prepare_one(struct store *st, const struct store_prop_change *change,
                               struct store_prepared **out)
 {
-    struct err e = prop_check(prop_type(change->prop.tag), &change->prop.value);
+    const struct store_prop *prop = &change->prop;
 
-    if (change->prop.prepared) {
-        *out = store_prepared_hold(change->prop.prepared);
+    if (!change->remove && prop->prepared) {
+        *out = store_prepared_hold(prop->prepared);
         return OK;
     }
-    if (!is_long(change) || failed(e)) /* it is told when the change is made */
+    /* What is wrong with a value is told when the change is made. */
+    if (change->remove || !prop_is_long(prop) ||
+        failed(prop_check(prop_type(prop->tag), &prop->value)))
         return OK;
-    struct store_spool *spool = store_spool_new(st);
+    return prepare_bytes(st, prop->value.bytes, out);
+}
 
-    e = store_spool_put(spool, change->prop.value.bytes);
-    if (failed(e)) {
-        store_spool_free(spool);
-        return e;
-    }
-    return store_prepare(st, spool, out);
+struct err changes_prepare(struct store *st, const struct store_prop_change *changes, size_t n,
+                           struct store_prepared ***out)
+{
+    struct err e = OK;
+
+    *out = mem_array(n + 1, sizeof **out);
+    for (size_t i = 0; i < n && !failed(e); i++)
+        e = prepare_one(st, &changes[i], &(*out)[i]);
+    return e;
+}
+
+void changes_release(struct store_prepared **prepared, size_t n)
+{
+    for (size_t i = 0; prepared && i < n; i++)
+        store_prepared_free(prepared[i]);
+    free(prepared);
+}
+
+void op_bring(struct store_op *op, struct store_prepared *const *prepared, size_t n)
+{
+    op->blobs = mem_grow(op->blobs, op->n_blobs + n + 1, sizeof *op->blobs);
+    for (size_t i = 0; i < n; i++)
+        if (prepared[i])
+            op->blobs[op->n_blobs++] = prepared_blob(prepared[i]);
 }
 
 static void set_props_prepare(struct store_op *op)
 {
     struct store_set_props *rq = container_of(op, struct store_set_props, op);
 
-    rq->prepare_err = OK;
-    rq->prepared = mem_array(rq->n + 1, sizeof *rq->prepared);
-    op->blobs = mem_array(rq->n + 1, sizeof *op->blobs);
-    for (size_t i = 0; i < rq->n && !failed(rq->prepare_err); i++) {
-        struct err e = prepare_one(op->mailbox->store, &rq->changes[i], &rq->prepared[i]);
-        const struct store_prepared *prepared = rq->prepared[i];
-
-        rq->prepare_err = e;
-        if (!prepared)
-            continue;
-        struct engine_new_blob *blob = &op->blobs[op->n_blobs++];
-
-        memcpy(blob->hash, prepared->hash, ENGINE_HASH_LEN);
-        blob->bytes = prepared->bytes;
-        blob->meta = buf_slice(&prepared->meta);
-    }
+    rq->prepare_err = changes_prepare(op->mailbox->store, rq->changes, rq->n, &rq->prepared);
+    op->n_blobs = 0;
+    op_bring(op, rq->prepared, rq->n);
 }
 
 static void set_props_cleanup(struct store_op *op)
 {
     struct store_set_props *rq = container_of(op, struct store_set_props, op);
 
-    for (size_t i = 0; rq->prepared && i < rq->n; i++)
-        store_prepared_free(rq->prepared[i]);
-    free(rq->prepared);
+    changes_release(rq->prepared, rq->n);
     rq->prepared = NULL;
-    op->n_blobs = 0;
 }
 
 /* ---- the changes ---- */
 
-static bool names_time(const struct store_set_props *rq)
+bool changes_name(const struct store_prop_change *changes, size_t n, uint32_t tag)
 {
-    for (size_t i = 0; i < rq->n; i++)
-        if (prop_id(rq->changes[i].prop.tag) == prop_id(PR_LAST_MODIFICATION_TIME) &&
-            rq->changes[i].problem == ERR_NONE)
+    for (size_t i = 0; i < n; i++)
+        if (prop_id(changes[i].prop.tag) == prop_id(tag) && changes[i].problem == ERR_NONE)
             return true;
     return false;
 }
 
-static struct err apply_all(struct store_set_props *rq, struct edit *edit)
+struct err changes_apply(struct edit *edit, struct store_prop_change *changes, size_t n,
+                         struct store_prepared *const *prepared)
 {
     bool large = false;
     struct err e = OK;
 
-    for (size_t i = 0; i < rq->n && !failed(e); i++) {
-        e = edit_apply(edit, &rq->changes[i], rq->prepared[i]);
-        large |= rq->changes[i].prop.large || rq->prepared[i];
+    for (size_t i = 0; i < n && !failed(e); i++) {
+        e = edit_apply(edit, &changes[i], prepared[i]);
+        large |= changes[i].prop.large || prepared[i];
     }
     if (!failed(e) && large)
         e = tx_check_quota(edit->tx, 0);
-    if (!failed(e) && (edit->touched & EDIT_CONTENT) && !names_time(rq))
+    if (!failed(e) && (edit->touched & EDIT_CONTENT) &&
+        !changes_name(changes, n, PR_LAST_MODIFICATION_TIME))
         e = edit_stamp(edit);
     return e;
+}
+
+static struct err apply_all(struct store_set_props *rq, struct edit *edit)
+{
+    return changes_apply(edit, rq->changes, rq->n, rq->prepared);
 }
 
 static bool is_too_new(const struct store_set_props *rq, uint64_t cn)
@@ -154,14 +164,7 @@ static struct err set_of_folder(struct store_tx *tx, struct store_set_props *rq,
 
 /* ---- a message ---- */
 
-struct place {
-    struct folder_rec folder;
-    struct group group;
-    uint32_t at; /* of its row in the group */
-    struct message_row row;
-};
-
-static struct err find_message(struct store_tx *tx, uint64_t mid, struct place *out)
+struct err find_message(struct store_tx *tx, uint64_t mid, struct place *out)
 {
     struct key key = key_id(KEY_MID, mid);
     struct slice value;
@@ -186,9 +189,8 @@ static struct err find_message(struct store_tx *tx, uint64_t mid, struct place *
     return OK;
 }
 
-/* The keyword set that the edited names are. */
-static struct err find_keywords(struct store_tx *tx, const struct edit *edit, uint32_t from,
-                                uint32_t *to)
+struct err edit_keyword_set(struct store_tx *tx, const struct edit *edit, uint32_t from,
+                            uint32_t *to)
 {
     struct keyword_change change = {
         .how = FLAGS_REPLACE, .names = edit->keywords, .n = edit->n_keywords};
@@ -239,8 +241,8 @@ static struct err write_message(struct store_tx *tx, struct place *p, const stru
                                 bool *changed)
 {
     struct message_row before = p->row, *row = &p->row;
-    struct err e = find_keywords(tx, edit, before.keyword_set, &row->keyword_set);
-    uint16_t bag_flag = edit->bag.n > 0 ? FLAG_BAG : 0;
+    struct err e = edit_keyword_set(tx, edit, before.keyword_set, &row->keyword_set);
+    uint16_t bag_flag = bag_is_empty(&edit->bag) ? 0 : FLAG_BAG;
 
     if (failed(e))
         return e;
@@ -266,7 +268,7 @@ static struct err write_message(struct store_tx *tx, struct place *p, const stru
 static struct err set_of_message(struct store_tx *tx, struct store_set_props *rq, struct arena *in)
 {
     struct place *p = arena_alloc(in, sizeof *p);
-    struct bag bag = {NULL, 0};
+    struct bag bag = {.n = 0};
     struct edit edit;
     struct err e = find_message(tx, rq->id, p);
 

@@ -14,8 +14,10 @@
  * MAILBOX is the mailbox itself. Properties are told apart by their 16-bit id: setting one replaces
  * that of the same id, whatever its type. PtypString8 is kept as PtypString (mapi/prop.h).
  *
- * Limits     STORE_BAG_MAX bytes in a bag, STORE_BAG_BLOBS large values on an object, and as many
- *            names of properties as there are ids for them (0x8000 to 0xFFFE).
+ * Limits     STORE_BAG_MAX bytes in a bag, STORE_BAG_BLOBS large values on an object with all that
+ *            hangs on it, STORE_CONTENT_MAX bytes of recipients and attachments without those
+ *            values, STORE_CONTENT_DEPTH messages in one another, and as many names of properties
+ *            as there are ids for them (0x8000 to 0xFFFE).
  * Ownership  What a read returns lives in the arena that was given, or dies with the read.
  */
 #ifndef GATEPOST_STORE_PROPERTY_H
@@ -29,6 +31,8 @@ enum {
     STORE_PROP_INLINE = 4096, /* text and binary values beyond this are kept as blobs */
     STORE_BAG_MAX = 512 * 1024,
     STORE_BAG_BLOBS = 1000,
+    STORE_CONTENT_MAX = 16 * 1024 * 1024,
+    STORE_CONTENT_DEPTH = 32,
 };
 
 /* A property of an object. */
@@ -38,6 +42,26 @@ struct store_prop {
     struct prop_value value; /* else */
     uint64_t blob, len;
     struct store_prepared *prepared; /* in requests: a large value that is new */
+};
+
+struct store_props {
+    const struct store_prop *items;
+    size_t n;
+};
+
+/* An attachment; its data is PR_ATTACH_DATA, or a message that is embedded. */
+struct store_attachment {
+    struct store_props props;
+    const struct store_content *embedded; /* NULL: none */
+};
+
+/* What hangs on a message ([MS-OXCMSG] 2.2.3, 2.2.2). */
+struct store_content {
+    struct store_props props; /* of an embedded message; of the others they are the object's */
+    const struct store_props *recipients;
+    size_t n_recipients;
+    const struct store_attachment *attachments;
+    size_t n_attachments;
 };
 
 /* ---- names of properties ([MS-OXCPRPT] 2.2.12) ---- */
@@ -108,6 +132,14 @@ struct err store_object_list(struct store_object *object, struct store_prop **ou
 /* Those in the bag alone, in the order of their ids. */
 const struct store_prop *store_object_explicit(const struct store_object *object, size_t *n);
 
+/*
+ * Recipients and attachments of a message: as they were saved, or derived. Of a delivered message
+ * this decodes every attachment.
+ */
+struct err store_object_content(struct store_object *object, struct store_content *out) MUST_USE;
+/* Is the message made of properties? */
+bool store_object_is_own(const struct store_object *object);
+
 /* Of a large value: as engine_blob_piece(). */
 struct err store_blob_piece(struct store_read *rd, uint64_t blob, uint64_t offset, uint64_t most,
                             struct slice *piece) MUST_USE;
@@ -151,5 +183,38 @@ struct store_set_props {
     struct err prepare_err;
 };
 void store_set_props_init(struct store_set_props *rq);
+
+/*
+ * Save a message that is made of properties: a new one, or all of one that is there, which keeps
+ * its MID and gets a new UID (and UIDL), for its bytes are others (RFC 9051 2.3.1.1). In one batch.
+ *
+ * `changes` are all its properties. Flags and categories among them go to the row; of one that is
+ * replaced they stay as they are where no change names them. `prepared` is its RFC 822 form, which
+ * IMAP and POP3 give out from now on. Large values: as in store_set_props; a large one without
+ * `prepared` names a blob that some object has, of the same mailbox.
+ * ERR_NOT_FOUND: the folder, or the message that is replaced, is gone. ERR_CONFLICT: its change
+ * number is beyond unchanged_since. ERR_TOO_BIG, ERR_LIMIT: see the limits. ERR_INVALID: a value of
+ * a recipient or an attachment that is not of its type. ERR_QUOTA, ERR_NO_SPACE.
+ */
+struct store_save_message {
+    struct store_op op;
+    uint64_t fid; /* of a new one */
+    uint64_t mid; /* of the one that is replaced; 0: a new one */
+    bool conditional;
+    uint64_t unchanged_since;
+    struct store_prepared *prepared; /* held by the caller until done */
+    uint64_t internaldate;           /* 0: now, or what it was */
+    int16_t zone;
+    struct store_prop_change *changes; /* must live until done */
+    size_t n;
+    const struct store_content *content; /* must live until done; NULL: nothing hangs on it */
+    uint64_t saved_mid, cn;              /* out */
+    uint32_t uid, uidvalidity;           /* out */
+    /* the store's: */
+    struct store_prepared **change_prepared; /* of each change, or NULL */
+    struct save_content *encoded;
+    struct err prepare_err;
+};
+void store_save_message_init(struct store_save_message *rq);
 
 #endif

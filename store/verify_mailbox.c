@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "store/bag.h"
+#include "store/content.h"
 #include "store/message_int.h"
 #include "store/verify_int.h"
 
@@ -272,19 +273,34 @@ static void check_prop(struct verify *v, uint64_t id, const struct store_prop *p
         verify_fault(v, "object %llu: a value is not of its type", (unsigned long long)id);
 }
 
+/* Can it be read? That its blobs are there is told by their references. */
+static void check_content(struct verify *v, uint64_t id, const struct bag *bag, struct arena *in)
+{
+    struct store_prop bytes = {.large = true, .blob = bag->content, .len = bag->content_len};
+    struct store_content content;
+
+    if (bag->content && (failed(store_prop_load(v->rd, &bytes, STORE_CONTENT_MAX, in)) ||
+                         failed(content_decode(bytes.value.bytes, bag->content_blobs,
+                                               bag->n_content_blobs, in, &content))))
+        verify_fault(v, "object %llu: its recipients and attachments cannot be read",
+                     (unsigned long long)id);
+}
+
 static void each_bag(struct verify *v, struct slice key, struct slice value)
 {
     struct arena arena = ARENA_INIT;
     struct bag bag;
     uint64_t id = 0;
 
-    if (!key_is_id(key, KEY_BAG, &id) || failed(bag_decode(value, &arena, &bag)) || bag.n == 0) {
+    if (!key_is_id(key, KEY_BAG, &id) || failed(bag_decode(value, &arena, &bag)) ||
+        bag_is_empty(&bag)) {
         verify_fault(v, "object %llu: malformed properties", (unsigned long long)id);
     } else {
         if (!has_owner(v, id))
             verify_fault(v, "object %llu has properties and is not there", (unsigned long long)id);
         for (size_t i = 0; i < bag.n; i++)
             check_prop(v, id, &bag.props[i]);
+        check_content(v, id, &bag, &arena);
     }
     arena_done(&arena);
 }
