@@ -46,6 +46,16 @@ const char *prop_name(uint32_t tag)
     return NULL;
 }
 
+bool prop_tag_of_name(struct slice name, uint32_t *tag)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_ieq(name, slice_str(names[i].name))) {
+            *tag = names[i].tag;
+            return true;
+        }
+    return false;
+}
+
 const char *prop_type_name(uint16_t type)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)

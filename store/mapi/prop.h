@@ -212,6 +212,9 @@ enum prop_known_tag {
 /* "PidTagSubject", or NULL where the tag is not one of the above. */
 const char *prop_name(uint32_t tag);
 
+/* The tag of "PidTagSubject", in any case. False: not one of the above. */
+bool prop_tag_of_name(struct slice name, uint32_t *tag);
+
 /* "PtypString", ... */
 const char *prop_type_name(uint16_t type);
 
