@@ -35,7 +35,9 @@ static struct err put_mid(struct store_tx *tx, uint64_t fid, const struct messag
 struct err appender_add(struct store_tx *tx, struct appender *a, struct message_row *row)
 {
     row->uid = a->first_uid + a->n++;
-    row->mid = row->cn = row->read_cn = row->modseq = tx_take(tx, 1);
+    row->cn = row->read_cn = row->modseq = tx_take(tx, 1);
+    if (row->mid == 0)
+        row->mid = row->cn;
     a->size += row->size;
     if (!(row->flags & FLAG_SEEN))
         uidset_add(&a->unseen, row->uid, row->uid);
@@ -81,6 +83,7 @@ struct err appender_end(struct store_tx *tx, struct appender *a)
     folder->deleted += a->n_deleted;
     folder->size += a->size;
     folder->modseq = tx->rec.counter;
+    folder->contents_changed = tx->now;
     tx->rec.messages += a->n;
     tx->rec.size += a->size;
     return failed(e) ? e : folder_save(tx, folder);
@@ -191,13 +194,8 @@ static void append_prepare(struct store_op *op)
 
     op->blobs = mem_array(rq->n ? rq->n : 1, sizeof *op->blobs);
     op->n_blobs = rq->n;
-    for (size_t i = 0; i < rq->n; i++) {
-        const struct store_prepared *prepared = rq->messages[i].prepared;
-
-        memcpy(op->blobs[i].hash, prepared->hash, ENGINE_HASH_LEN);
-        op->blobs[i].bytes = prepared->bytes;
-        op->blobs[i].meta = buf_slice(&prepared->meta);
-    }
+    for (size_t i = 0; i < rq->n; i++)
+        op->blobs[i] = prepared_blob(rq->messages[i].prepared);
 }
 
 void store_append_init(struct store_append *rq)

@@ -10,6 +10,7 @@
  * of the run before, and the length of the run less one.
  */
 #include "base/crc32c.h"
+#include "base/varint.h"
 #include "store/rowgroup.h"
 #include "store/store_int.h"
 
@@ -17,39 +18,13 @@ enum { TRIM_PER_CHANGE = 8, LOG_WALK_MAX = 2048 };
 
 /* ---- sets of UIDs as bytes ---- */
 
-static void put_varint(struct buf *out, uint32_t n)
-{
-    while (n >= 0x80) {
-        buf_putc(out, (uint8_t)(n | 0x80));
-        n >>= 7;
-    }
-    buf_putc(out, (uint8_t)n);
-}
-
-static bool take_varint(struct slice *in, uint32_t *out)
-{
-    uint64_t n = 0;
-
-    for (unsigned shift = 0; shift < 35 && in->len > 0; shift += 7) {
-        uint8_t byte = in->ptr[0];
-
-        *in = slice_from(*in, 1);
-        n |= (uint64_t)(byte & 0x7F) << shift;
-        if (!(byte & 0x80)) {
-            *out = (uint32_t)n;
-            return n <= UINT32_MAX;
-        }
-    }
-    return false;
-}
-
 void uids_encode(const struct uidset *set, struct buf *out)
 {
     uint32_t end = 0;
 
     for (size_t i = 0; i < set->n; i++) {
-        put_varint(out, set->runs[i].first - end);
-        put_varint(out, set->runs[i].last - set->runs[i].first);
+        varint_put(out, set->runs[i].first - end);
+        varint_put(out, set->runs[i].last - set->runs[i].first);
         end = set->runs[i].last;
     }
 }
@@ -59,13 +34,13 @@ struct err uids_decode(struct slice bytes, struct uidset *out)
     uint64_t end = 0;
 
     while (bytes.len > 0) {
-        uint32_t gap, more;
+        uint64_t gap, more;
 
-        if (!take_varint(&bytes, &gap) || !take_varint(&bytes, &more) ||
-            end + gap + more > UINT32_MAX)
+        if (!varint_take(&bytes, &gap) || !varint_take(&bytes, &more) || gap > UINT32_MAX ||
+            more > UINT32_MAX || end + gap + more > UINT32_MAX)
             return ERR(ERR_CORRUPT, "UIDs of a change: malformed");
         uidset_append_unordered(out, (uint32_t)(end + gap), (uint32_t)(end + gap + more));
-        end += (uint64_t)gap + more;
+        end += gap + more;
     }
     return OK;
 }

@@ -4,6 +4,7 @@
  * A copy refers to the same bytes. A moved message gets a new MID and a new UID and leaves a
  * tombstone, so that all protocols agree on what happened.
  */
+#include "store/bag.h"
 #include "store/message_int.h"
 
 /* From one folder to another; the records are the same one where the folders are. */
@@ -40,6 +41,7 @@ static struct err transfer_row(struct store_tx *tx, const struct transfer *t, st
 
     uidset_add(t->source, row.uid, row.uid);
     row.savedate = tx->now;
+    row.mid = 0;
     if (!t->move) {
         row.flags = (uint16_t)(row.flags & ~FLAG_IMPORTED_UIDL);
         e = engine_blob_link_id(tx->w, row.blob);
@@ -48,6 +50,8 @@ static struct err transfer_row(struct store_tx *tx, const struct transfer *t, st
         e = appender_add(tx, a, &row);
     if (!failed(e) && (row.flags & FLAG_IMPORTED_UIDL))
         e = move_uidl(tx, old, row.mid);
+    if (!failed(e) && (row.flags & FLAG_BAG))
+        e = t->move ? bag_move(tx, old, row.mid) : bag_copy(tx, old, row.mid);
     return e;
 }
 

@@ -3,17 +3,20 @@
  */
 #include <stdlib.h>
 
+#include "store/bag.h"
 #include "store/message_int.h"
 
 /* ---- one message ---- */
 
-static struct err drop_message_keys(struct store_tx *tx, const struct message_row *row)
+struct err drop_message_keys(struct store_tx *tx, const struct message_row *row, size_t *blobs)
 {
     struct key mid = key_id(KEY_MID, row->mid), uidl = key_id(KEY_UIDL, row->mid);
     struct err e = tx_delete(tx, &mid);
 
     if (!failed(e) && (row->flags & FLAG_IMPORTED_UIDL))
         e = tx_delete(tx, &uidl);
+    if (!failed(e) && (row->flags & FLAG_BAG))
+        e = bag_drop(tx, row->mid, blobs); /* of one that was moved there is none left */
     return e;
 }
 
@@ -26,15 +29,17 @@ static struct err let_go(struct store_tx *tx, struct keyword_counts *keywords,
 
 struct err removal_add(struct store_tx *tx, struct removal *r, const struct message_row *row)
 {
-    struct err e = drop_message_keys(tx, row);
+    struct err e = OK;
 
+    if (r->kind != REMOVE_REPLACED)
+        e = drop_message_keys(tx, row, &r->blobs);
     uidset_add(&r->gone, row->uid, row->uid);
     if (!(row->flags & FLAG_SEEN))
         uidset_add(&r->unseen, row->uid, row->uid);
     if (row->flags & FLAG_DELETED)
         r->n_deleted++;
     r->size += row->size;
-    if (!failed(e) && r->kind == REMOVE_EXPUNGED)
+    if (!failed(e) && r->kind != REMOVE_MOVED)
         e = let_go(tx, &r->keywords, row);
     return e;
 }
@@ -55,6 +60,8 @@ struct err removal_end(struct store_tx *tx, struct removal *r, struct folder_rec
     tx->rec.messages -= n;
     tx->rec.size -= r->size;
     folder->modseq = folder->gone_modseq = tx_take(tx, 1);
+    folder->contents_changed = tx->now;
+    folder->removed += n;
     struct err e = runs_remove_set(tx, KEY_RUN_ALL, folder->fid, &r->gone);
 
     if (!failed(e))
@@ -189,7 +196,8 @@ static struct err expunge_some(struct store_tx *tx, struct store_expunge *rq, st
     uint64_t at = rq->next;
     unsigned looked = 0;
 
-    while (uidset_count(&r->gone) < SLICE_EXPUNGE && r->gone.n < SLICE_RUNS) {
+    while (uidset_count(&r->gone) < SLICE_EXPUNGE && r->gone.n < SLICE_RUNS &&
+           r->blobs < SLICE_BLOBS) {
         bool found;
         struct err e = find_group(tx, rq, &at, &looked, &found);
 

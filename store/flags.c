@@ -136,6 +136,7 @@ static struct err write_down(struct store_tx *tx, struct flags_batch *b)
     if (!failed(e))
         e = log_add(tx, LOG_CHANGED, fid, b->first_counter, &b->rq->batch_changed);
     b->folder.modseq = b->folder.flags_modseq = tx->rec.counter;
+    b->folder.contents_changed = tx->now;
     return failed(e) ? e : folder_save(tx, &b->folder);
 }
 

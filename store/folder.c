@@ -195,13 +195,11 @@ static bool is_visible(const struct folder_rec *rec)
 /* All but `subscribed`. The names are lent by the value that `rec` was decoded from. */
 static void fill(const struct folder_rec *rec, struct slice value, struct store_folder *out)
 {
-    size_t texts = value.len - rec->name_len - rec->class_len;
-
     *out = (struct store_folder){
         .fid = rec->fid,
         .parent = rec->parent,
-        .name = slice_sub(value, texts, rec->name_len),
-        .class = slice_sub(value, texts + rec->name_len, rec->class_len),
+        .name = slice_sub(value, FOLDER_REC_TEXTS, rec->name_len),
+        .class = slice_sub(value, FOLDER_REC_TEXTS + rec->name_len, rec->class_len),
         .special = (enum store_special)rec->special,
         .noselect = rec->flags & FOLDER_NOSELECT,
         .visible = is_visible(rec),

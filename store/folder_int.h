@@ -14,6 +14,12 @@ struct err folder_special_load(struct engine_read *rd, enum store_special specia
 struct err folder_walk(struct engine_read *rd, const struct folder_path *path,
                        struct folder_rec *out, size_t *found) MUST_USE;
 
+/*
+ * Give the folder another name in the place where it is, and load it anew. ERR_INVALID: no name of
+ * a folder; ERR_DENIED: a special one; ERR_EXISTS.
+ */
+struct err folder_set_name(struct store_tx *tx, struct folder_rec *rec, struct slice name) MUST_USE;
+
 /* A record as callers see it, but for `subscribed`. Its texts are those of `value`. */
 struct err folder_decode(struct slice value, uint64_t fid, struct store_folder *out) MUST_USE;
 

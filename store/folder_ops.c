@@ -1,6 +1,7 @@
 /*
  * folder_ops.c - making, deleting and renaming folders, and subscriptions.
  */
+#include "store/bag.h"
 #include "store/folder_int.h"
 #include "store/message_int.h"
 
@@ -82,6 +83,8 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
     *out = (struct folder_rec){.fid = new->fid ? new->fid : tx_take(tx, 1),
                                .parent = parent->fid,
                                .created = tx->now,
+                               .changed = tx->now,
+                               .contents_changed = tx->now,
                                .special = (uint16_t) new->special};
     out->cn = out->fid;
     out->flags = (uint16_t)((in_ipm ? FOLDER_IPM : 0) | (new->noselect ? FOLDER_NOSELECT : 0));
@@ -116,6 +119,7 @@ static struct err revive(struct store_tx *tx, struct folder_rec *rec, enum store
     }
     rec->flags = (uint16_t)(rec->flags & ~FOLDER_NOSELECT);
     rec->cn = tx_take(tx, 1);
+    rec->changed = rec->contents_changed = tx->now;
     rec->special = (uint16_t)special;
     start_uids(tx, rec);
     struct err e = folder_save(tx, rec);
@@ -235,8 +239,11 @@ static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
     rec->modseq = rec->cn;
     rec->exists = rec->unseen = rec->deleted = 0;
     rec->size = 0;
-    struct err e = folder_save(tx, rec);
+    size_t blobs = 0;
+    struct err e = bag_drop(tx, rec->fid, &blobs);
 
+    if (!failed(e))
+        e = folder_save(tx, rec);
     return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
 }
 
@@ -244,10 +251,13 @@ static struct err vanish(struct store_tx *tx, const struct folder_rec *rec)
 {
     struct key name = key_name(rec->parent, folder_rec_name(rec));
     struct key key = key_id(KEY_FOLDER, rec->fid);
+    size_t blobs = 0;
     struct err e = tx_delete(tx, &name);
 
     if (!failed(e))
         e = tx_delete(tx, &key);
+    if (!failed(e))
+        e = bag_drop(tx, rec->fid, &blobs);
     if (!failed(e))
         e = one_child_less(tx, rec->parent);
     tx->rec.folders--;
@@ -321,6 +331,7 @@ static struct err put_elsewhere(struct store_tx *tx, uint64_t fid, uint64_t pare
     above.children++;
     rec.parent = parent;
     rec.cn = tx_take(tx, 1);
+    rec.changed = tx->now;
     set_text(rec.name, &rec.name_len, name);
     e = folder_save(tx, &above);
     if (!failed(e))
@@ -357,6 +368,31 @@ static struct err rename_to(struct store_tx *tx, const struct folder_rec *rec,
     struct folder_rec made;
 
     return folder_make(tx, &at, &new, &made);
+}
+
+struct err folder_set_name(struct store_tx *tx, struct folder_rec *rec, struct slice name)
+{
+    struct arena arena = ARENA_INIT;
+    struct folder_path path;
+    uint64_t other;
+    struct err e = store_folder_name_check(name);
+
+    if (!failed(e))
+        e = folder_path_parse(name, &arena, &path);
+    if (failed(e) || path.n != 1) {
+        e = ERR(ERR_INVALID, "not a name of one folder");
+    } else if (!slice_eq(path.levels[0], folder_rec_name(rec))) {
+        if (rec->special != SPECIAL_NONE && rec->special < SPECIAL_ALL)
+            e = ERR(ERR_DENIED, "a special folder of every mailbox");
+        else if (!failed(folder_child(tx->read, rec->parent, path.levels[0], &other)))
+            e = ERR(ERR_EXISTS, "there is a folder of this name");
+        else
+            e = put_elsewhere(tx, rec->fid, rec->parent, path.levels[0]);
+        if (!failed(e))
+            e = folder_load(tx->read, rec->fid, rec);
+    }
+    arena_done(&arena);
+    return e;
 }
 
 /* The Inbox's messages follow in slices, once the folder of the new name is there. */

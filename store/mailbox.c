@@ -305,6 +305,8 @@ static struct err make_root(struct store_tx *tx)
                               .parent = SPECIAL_ROOT,
                               .special = SPECIAL_ROOT,
                               .created = tx->now,
+                              .changed = tx->now,
+                              .contents_changed = tx->now,
                               .modseq = 1,
                               .cn = SPECIAL_ROOT,
                               .flags_modseq = 1,
@@ -530,6 +532,7 @@ struct err store_mailbox_info(struct store_read *rd, struct mailbox_info *out)
                                  .quota = rec->quota,
                                  .created = rec->created};
     memcpy(out->replica_guid, rec->replica_guid, 16);
+    memcpy(out->mailbox_guid, rec->mailbox_guid, 16);
     return OK;
 }
 

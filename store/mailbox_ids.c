@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "store/bag.h"
 #include "store/message_int.h"
 #include "store/system.h"
 
@@ -117,6 +118,20 @@ static struct err unlink_group(struct engine_write *w, struct slice value)
     return e;
 }
 
+static struct err unlink_bag(struct engine_write *w, struct slice value, int *left)
+{
+    struct arena arena = ARENA_INIT;
+    uint64_t *blobs;
+    size_t n;
+    struct err e = bag_blobs(value, &arena, &blobs, &n);
+
+    for (size_t i = 0; i < n && !failed(e); i++)
+        e = engine_blob_unlink(w, blobs[i]);
+    *left -= failed(e) ? 0 : (int)n;
+    arena_done(&arena);
+    return e;
+}
+
 /* The record of the mailbox goes last: while it is there, it says that the mailbox is doomed. */
 static struct err next_to_erase(struct engine_cursor *cursor, struct slice *key,
                                 struct slice *value)
@@ -151,6 +166,8 @@ static struct err erase_run(struct engine_write *w, struct engine_batch *batch)
         if (key_is_kind(key, KEY_ROWS)) {
             left -= GROUP_ROWS;
             e = unlink_group(w, value);
+        } else if (key_is_kind(key, KEY_BAG)) {
+            e = unlink_bag(w, value, &left);
         }
         if (!failed(e))
             e = engine_delete(w, key_slice(&copy));

@@ -11,6 +11,7 @@ enum {
     SLICE_RUNS = 512,      /* runs of UIDs that a change tears the run sets into */
     SLICE_EXPUNGE = 1000,  /* messages whose keys and blobs are let go */
     SLICE_GROUPS = 4096,   /* groups of which only the header is looked at */
+    SLICE_BLOBS = 20000,   /* of bags that are let go; more by a group's at most */
 };
 
 /* Is a UID in a set? For UIDs that ascend: amortised O(1). */
@@ -43,8 +44,9 @@ struct appender {
 struct err appender_begin(struct store_tx *tx, struct appender *a, struct folder_rec *folder,
                           uint64_t n) MUST_USE;
 /*
- * Give the row a UID, a MID and its change numbers, and put it behind the others. All else is the
- * caller's. No other counter value may be taken between the first one and appender_end().
+ * Give the row a UID, its change numbers and, where it has none, a MID, and put it behind the
+ * others. All else is the caller's. No other counter value may be taken between the first one and
+ * appender_end().
  */
 struct err appender_add(struct store_tx *tx, struct appender *a, struct message_row *row) MUST_USE;
 /* Write runs, counters, the folder and the log down. */
@@ -56,6 +58,7 @@ void appender_done(struct appender *a);
 enum removal_kind {
     REMOVE_EXPUNGED, /* bytes and keywords are let go */
     REMOVE_MOVED,    /* another row has taken them over */
+    REMOVE_REPLACED, /* another row has taken over its MID and what is kept under that */
 };
 
 struct removal {
@@ -63,6 +66,7 @@ struct removal {
     struct uidset gone, unseen;
     uint32_t n_deleted;
     uint64_t size;
+    size_t blobs; /* of bags, that were let go */
     struct keyword_counts keywords;
 };
 
@@ -79,5 +83,9 @@ struct err remove_all(struct store_tx *tx, struct folder_rec *folder, const stru
 
 /* Move on a bounded number of the messages of one folder to another; *more: some are left. */
 struct err message_move_some(struct store_tx *tx, uint64_t from, uint64_t to, bool *more) MUST_USE;
+
+/* What is kept under a row's MID goes: where it is, its UIDL, its bag. */
+struct err drop_message_keys(struct store_tx *tx, const struct message_row *row,
+                             size_t *blobs) MUST_USE;
 
 #endif

@@ -165,6 +165,18 @@ struct err store_prepare(struct store *st, struct store_spool *spool, struct sto
     return OK;
 }
 
+struct err prepare_bytes(struct store *st, struct slice bytes, struct store_prepared **out)
+{
+    struct store_spool *spool = store_spool_new(st);
+    struct err e = store_spool_put(spool, bytes);
+
+    if (failed(e)) {
+        store_spool_free(spool);
+        return e;
+    }
+    return store_prepare(st, spool, out);
+}
+
 struct store_prepared *store_prepared_hold(struct store_prepared *p)
 {
     __atomic_add_fetch(&p->references, 1, __ATOMIC_RELAXED);

@@ -108,6 +108,26 @@ struct key key_subscription(struct slice path)
     return key;
 }
 
+struct key key_named(uint16_t id)
+{
+    struct key key = key_kind(KEY_NAMED);
+
+    key.bytes[1] = (uint8_t)(id >> 8);
+    key.bytes[2] = (uint8_t)id;
+    key.len = 3;
+    return key;
+}
+
+struct key key_named_id(const uint8_t guid[16], uint8_t kind, struct slice rest)
+{
+    struct key key = key_kind(KEY_NAMED_ID);
+
+    append(&key, guid, 16);
+    append(&key, &kind, 1);
+    append(&key, rest.ptr, rest.len);
+    return key;
+}
+
 bool key_is_kind(struct slice key, enum key_kind kind)
 {
     return key.len >= 1 && key.ptr[0] == (uint8_t)kind;
@@ -240,6 +260,7 @@ void mailbox_rec_encode(const struct mailbox_rec *rec, struct record *out)
     add32(out, rec->next_keyword_set);
     add32(out, rec->keywords);
     add32(out, rec->subscriptions);
+    add32(out, rec->named);
     end(out);
 }
 
@@ -251,7 +272,8 @@ struct err mailbox_rec_decode(struct slice bytes, struct mailbox_rec *out)
     if (!reader_begin(&r, bytes))
         return ERR(ERR_CORRUPT, "mailbox record: checksum");
     rec.version = take32(&r);
-    if (rec.version != SCHEMA_VERSION)
+    bool old = rec.version == SCHEMA_WITHOUT_BAGS;
+    if (rec.version != SCHEMA_VERSION && !old)
         return ERR(ERR_UNSUPPORTED, "mailbox of a format version that is not known");
     rec.state = take32(&r);
     memcpy(rec.replica_guid, take(&r, 16), 16);
@@ -269,6 +291,8 @@ struct err mailbox_rec_decode(struct slice bytes, struct mailbox_rec *out)
     rec.next_keyword_set = take32(&r);
     rec.keywords = take32(&r);
     rec.subscriptions = take32(&r);
+    rec.named = old ? 0 : take32(&r);
+    rec.version = SCHEMA_VERSION;
     if (r.bad)
         return ERR(ERR_CORRUPT, "mailbox record: too short");
     *out = rec;
@@ -300,6 +324,9 @@ void folder_rec_encode(const struct folder_rec *rec, struct record *out)
     add(out, &rec->class_len, 1);
     add(out, rec->name, rec->name_len);
     add(out, rec->class, rec->class_len);
+    add64(out, rec->changed);
+    add64(out, rec->contents_changed);
+    add32(out, rec->removed);
     end(out);
 }
 
@@ -309,7 +336,7 @@ struct err folder_rec_decode(struct slice bytes, uint64_t fid, struct folder_rec
 
     if (!reader_begin(&r, bytes))
         return ERR(ERR_CORRUPT, "folder record: checksum");
-    if (bytes.len < 4 + 9 * 8 + 7 * 4 + 6 || get_le64(r.left.ptr) != fid)
+    if (bytes.len < FOLDER_REC_TEXTS || get_le64(r.left.ptr) != fid)
         return ERR(ERR_CORRUPT, "folder record: not of this folder");
     out->fid = take64(&r);
     out->parent = take64(&r);
@@ -333,6 +360,10 @@ struct err folder_rec_decode(struct slice bytes, uint64_t fid, struct folder_rec
     out->class_len = *take(&r, 1);
     memcpy(out->name, take(&r, out->name_len), out->name_len);
     memcpy(out->class, take(&r, out->class_len), out->class_len);
+    bool old = r.left.len == 0; /* version 1 of the mailbox had no more */
+    out->changed = old ? out->created : take64(&r);
+    out->contents_changed = old ? out->created : take64(&r);
+    out->removed = old ? 0 : take32(&r);
     if (r.bad || out->special >= SPECIAL_COUNT)
         return ERR(ERR_CORRUPT, "folder record: too short");
     return OK;

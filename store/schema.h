@@ -23,6 +23,9 @@
  *  KEY_LOG              'l'  counter                  struct log_rec
  *  KEY_TOMBSTONE        't'  fid, counter             checksum u32, UIDs (changelog.c)
  *  KEY_SUBSCRIPTION     'b'  path (schema.c)          path
+ *  KEY_BAG              'v'  MID, FID, or 0: mailbox  explicit properties (bag.h)
+ *  KEY_NAMED            'q'  property id u16          name of the property (named.c)
+ *  KEY_NAMED_ID         'x'  GUID, LID or name        property id u16
  *
  * What always holds, and store_verify() checks:
  *  - the mailbox's messages and size are the sums over its folders, its folder count their number;
@@ -34,6 +37,10 @@
  *    and do not touch;
  *  - a row group's key is <= its first UID and beyond the last UID of the group before it;
  *  - each row has one 'i' entry, and each 'i' entry a row; each row refers to a blob once;
+ *  - a row has FLAG_BAG exactly when its MID has a bag; a bag belongs to a row, a folder or the
+ *    mailbox, is not empty, and refers to each of its large values' blobs once;
+ *  - names of properties have the ids from 0x8000 on without a gap, as many as the mailbox counts,
+ *    and each leads to the other;
  *  - a keyword set is referred to by as many rows as it says, and by one at least;
  *  - the rows of a doomed FID belong to no folder that can be selected and are being removed;
  *  - no counter value in any record is beyond the mailbox's counter.
@@ -47,8 +54,11 @@
 #include "store/engine/engine.h"
 #include "store/store.h"
 
-/* Raised when a program that knows only the older one would do harm. */
-enum { SCHEMA_VERSION = 1 };
+/*
+ * Raised when a program that knows only the older one would do harm. Of version 1 is a mailbox
+ * without bags and names of properties; the first change makes it one of version 2.
+ */
+enum { SCHEMA_VERSION = 2, SCHEMA_WITHOUT_BAGS = 1 };
 
 enum key_kind {
     KEY_MAILBOX = 'm',
@@ -67,6 +77,9 @@ enum key_kind {
     KEY_LOG = 'l',
     KEY_TOMBSTONE = 't',
     KEY_SUBSCRIPTION = 'b',
+    KEY_BAG = 'v',
+    KEY_NAMED = 'q',
+    KEY_NAMED_ID = 'x',
 };
 
 /* In the system partition; see system.h for the others. */
@@ -81,6 +94,9 @@ enum {
     KEYWORDS_PER_MESSAGE = 100,
     KEYWORDS_PER_MAILBOX = 10000,
     UIDL_MAX_BYTES = 70,
+    PROP_NAME_MAX_UNITS = 126, /* of UTF-16: a byte counts them with a NUL ([MS-OXCDATA] 2.6.1) */
+    NAMED_FIRST = 0x8000,
+    NAMED_MAX = 0xFFFF - NAMED_FIRST, /* how many there can be: 0xFFFF is no id */
 };
 
 #define COUNTER_MAX ((1ull << 48) - 1)
@@ -110,6 +126,9 @@ struct key key_keyword_name(struct slice name);
 struct key key_keyword_set(uint32_t id);
 struct key key_keyword_hash(const uint8_t hash[32]);
 struct key key_subscription(struct slice path);
+struct key key_named(uint16_t id);
+/* `kind` 0 or 1, `rest` the LID or the name. */
+struct key key_named_id(const uint8_t guid[16], uint8_t kind, struct slice rest);
 
 /* Decode; false where the key is of another kind (or malformed). */
 bool key_is_id(struct slice key, enum key_kind kind, uint64_t *id);
@@ -141,6 +160,7 @@ struct mailbox_rec {
     uint32_t next_keyword_set;
     uint32_t keywords; /* entries of KEY_KEYWORD_NAME */
     uint32_t subscriptions;
+    uint32_t named; /* entries of KEY_NAMED */
 };
 
 enum folder_flag {
@@ -154,9 +174,12 @@ struct folder_rec {
     uint64_t size, modseq, flags_modseq, expunge_floor;
     uint64_t gone_modseq; /* of the last time that UIDs left it */
     uint64_t cn, created;
+    uint64_t changed;          /* when: its own properties */
+    uint64_t contents_changed; /* and its messages */
     uint32_t uidvalidity, uidnext;
     uint32_t exists, unseen, deleted;
     uint32_t recent_from, children;
+    uint32_t removed; /* messages that ever left it */
     uint16_t flags;   /* enum folder_flag */
     uint16_t special; /* enum store_special */
     uint8_t name_len, class_len;
@@ -182,6 +205,9 @@ struct log_rec {
 
 /* Big enough for every record but the log's. */
 enum { RECORD_MAX = 1024 };
+
+/* Where in a folder's record its name and then its class stand. */
+enum { FOLDER_REC_TEXTS = 4 + 9 * 8 + 7 * 4 + 6 };
 
 struct record {
     uint16_t len;

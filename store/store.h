@@ -147,6 +147,7 @@ struct err store_mailbox_delete(struct store *st, uint64_t mailbox_id) MUST_USE;
 
 struct mailbox_info {
     uint8_t replica_guid[16]; /* new after a restore of a copy */
+    uint8_t mailbox_guid[16]; /* the same for ever */
     uint64_t counter;         /* the last value that was taken */
     uint64_t size, messages;  /* of all folders */
     uint64_t quota;           /* bytes; 0: none */
@@ -339,7 +340,8 @@ enum store_flag {
     FLAG_DRAFT = 1 << 4,    /* mfUnsent */
     FLAG_ALL_IMAP = (1 << 5) - 1,
     FLAG_ATTACHMENTS = 1 << 8,   /* computed at delivery: PidTagHasAttachments */
-    FLAG_IMPORTED_UIDL = 1 << 9, /* it came with a UIDL: see store_uidl() */
+    FLAG_IMPORTED_UIDL = 1 << 9, /* it has a UIDL of its own: see store_uidl() */
+    FLAG_BAG = 1 << 10,          /* it has explicit properties: see property.h */
 };
 
 /* A message in its folder: 64 bytes on disk, packed 63 to a page. */

@@ -22,26 +22,23 @@ struct err sweep_doom(struct store_tx *tx, const struct folder_rec *rec)
 }
 
 static struct err drop_row(struct store_tx *tx, struct keyword_counts *keywords,
-                           const struct message_row *row)
+                           const struct message_row *row, size_t *blobs)
 {
-    struct key mid = key_id(KEY_MID, row->mid), uidl = key_id(KEY_UIDL, row->mid);
-    struct err e = tx_delete(tx, &mid);
+    struct err e = drop_message_keys(tx, row, blobs);
 
-    if (!failed(e) && (row->flags & FLAG_IMPORTED_UIDL))
-        e = tx_delete(tx, &uidl);
     keyword_counts_add(keywords, row->keyword_set, -1);
     return failed(e) ? e : engine_blob_unlink(tx->w, row->blob);
 }
 
 static struct err drop_group(struct store_tx *tx, struct keyword_counts *keywords,
-                             struct group *group)
+                             struct group *group, size_t *blobs)
 {
     struct message_row row;
     struct err e = OK;
 
     for (uint32_t i = 0; i < group->n && !failed(e); i++) {
         row_decode(group_row(group, i), &row);
-        e = drop_row(tx, keywords, &row);
+        e = drop_row(tx, keywords, &row, blobs);
     }
     group->n = 0;
     return failed(e) ? e : group_save(tx, group);
@@ -52,15 +49,18 @@ static struct err sweep_rows(struct store_tx *tx, uint64_t fid, int *left)
 {
     struct keyword_counts keywords = {NULL, 0, 0};
     struct group group;
+    size_t blobs = 0;
     struct err e = OK;
 
-    while (*left > 0 && !failed(e)) {
+    while (*left > 0 && blobs < SLICE_BLOBS && !failed(e)) {
         e = group_load(tx, fid, 0, &group);
         if (failed(e))
             break;
         *left -= (int)group.n;
-        e = drop_group(tx, &keywords, &group);
+        e = drop_group(tx, &keywords, &group, &blobs);
     }
+    if (blobs >= SLICE_BLOBS)
+        *left = 0;
     if (e.code == ERR_NOT_FOUND)
         e = OK;
     if (!failed(e))

@@ -105,6 +105,10 @@ static void check_row(struct verify *v, const struct verify_folder *f,
         !!(row->flags & FLAG_IMPORTED_UIDL))
         verify_fault(v, "folder %llu, UID %u: an imported UIDL is missing or too many",
                      (unsigned long long)f->fid, row->uid);
+    struct key bag = key_id(KEY_BAG, row->mid);
+    if (!failed(engine_get(v->rd->engine, key_slice(&bag), &value)) != !!(row->flags & FLAG_BAG))
+        verify_fault(v, "folder %llu, UID %u: its properties are missing or too many",
+                     (unsigned long long)f->fid, row->uid);
     if (row->modseq > v->rec.counter || row->cn > row->modseq || row->read_cn > row->modseq ||
         row->mid > row->modseq || row->mid == 0)
         verify_fault(v, "folder %llu, UID %u: change numbers out of order",

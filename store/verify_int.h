@@ -31,6 +31,7 @@ struct verify {
     struct refs keyword_sets;
     uint64_t folders, messages, size, rows, doomed, mids;
     uint64_t keyword_sets_stored, keyword_hashes, keyword_names, log_entries, subscriptions;
+    uint64_t named, named_ids;
 };
 
 /* What was counted of a folder's rows. */

@@ -4,6 +4,8 @@
  */
 #include <stdlib.h>
 
+#include "store/bag.h"
+#include "store/content.h"
 #include "store/message_int.h"
 #include "store/verify_int.h"
 
@@ -245,6 +247,84 @@ static void each_log(struct verify *v, struct slice key, struct slice value)
     uidset_done(&set);
 }
 
+/* ---- properties ---- */
+
+static bool has_owner(struct verify *v, uint64_t id)
+{
+    struct key folder = key_id(KEY_FOLDER, id), mid = key_id(KEY_MID, id);
+    struct slice value;
+
+    return id == STORE_OBJECT_MAILBOX ||
+           !failed(engine_get(v->rd->engine, key_slice(&folder), &value)) ||
+           !failed(engine_get(v->rd->engine, key_slice(&mid), &value));
+}
+
+static void check_prop(struct verify *v, uint64_t id, const struct store_prop *prop)
+{
+    struct engine_blob_info blob;
+
+    if (!named_is_known(&v->rec, prop_id(prop->tag)))
+        verify_fault(v, "object %llu: a property without a name", (unsigned long long)id);
+    if (prop->large &&
+        (failed(engine_blob_stat(v->rd->engine, prop->blob, &blob)) || blob.len != prop->len))
+        verify_fault(v, "object %llu: a large value is missing, or not of its length",
+                     (unsigned long long)id);
+    if (!prop->large && failed(prop_check(prop_type(prop->tag), &prop->value)))
+        verify_fault(v, "object %llu: a value is not of its type", (unsigned long long)id);
+}
+
+/* Can it be read? That its blobs are there is told by their references. */
+static void check_content(struct verify *v, uint64_t id, const struct bag *bag, struct arena *in)
+{
+    struct store_prop bytes = {.large = true, .blob = bag->content, .len = bag->content_len};
+    struct store_content content;
+
+    if (bag->content && (failed(store_prop_load(v->rd, &bytes, STORE_CONTENT_MAX, in)) ||
+                         failed(content_decode(bytes.value.bytes, bag->content_blobs,
+                                               bag->n_content_blobs, in, &content))))
+        verify_fault(v, "object %llu: its recipients and attachments cannot be read",
+                     (unsigned long long)id);
+}
+
+static void each_bag(struct verify *v, struct slice key, struct slice value)
+{
+    struct arena arena = ARENA_INIT;
+    struct bag bag;
+    uint64_t id = 0;
+
+    if (!key_is_id(key, KEY_BAG, &id) || failed(bag_decode(value, &arena, &bag)) ||
+        bag_is_empty(&bag)) {
+        verify_fault(v, "object %llu: malformed properties", (unsigned long long)id);
+    } else {
+        if (!has_owner(v, id))
+            verify_fault(v, "object %llu has properties and is not there", (unsigned long long)id);
+        for (size_t i = 0; i < bag.n; i++)
+            check_prop(v, id, &bag.props[i]);
+        check_content(v, id, &bag, &arena);
+    }
+    arena_done(&arena);
+}
+
+static void each_named(struct verify *v, struct slice key, struct slice value)
+{
+    struct store_prop_name name;
+    uint16_t id = 0;
+
+    if (key.len != 3 ||
+        get_be32((uint8_t[]){0, 0, key.ptr[1], key.ptr[2]}) != NAMED_FIRST + v->named ||
+        failed(named_decode(value, &name)) || failed(named_find(v->rd->engine, &name, &id)) ||
+        id != NAMED_FIRST + v->named)
+        verify_fault(v, "named property %llu: malformed, or its name does not lead to it",
+                     (unsigned long long)v->named);
+    v->named++;
+}
+
+static void each_named_id(struct verify *v, struct slice key, struct slice value)
+{
+    (void)key, (void)value;
+    v->named_ids++; /* that each id has its own was checked: as many of one as of the other */
+}
+
 /* ---- all of it ---- */
 
 static void check_total(struct verify *v, const char *name, uint64_t has, uint64_t want)
@@ -265,6 +345,8 @@ static void check_totals(struct verify *v)
     check_total(v, "its index of keyword sets", v->keyword_hashes, v->keyword_sets_stored);
     check_total(v, "its keyword sets", v->keyword_sets_stored, v->keyword_sets.n);
     check_total(v, "its change log", v->rec.log_entries, v->log_entries);
+    check_total(v, "its number of named properties", v->rec.named, v->named);
+    check_total(v, "its index of named properties", v->named_ids, v->named);
     check_total(v, "its number of subscriptions", v->rec.subscriptions, v->subscriptions);
 }
 
@@ -293,6 +375,9 @@ void verify_mailbox(struct verify *v)
     walk_kind(v, KEY_KEYWORD_SET, each_keyword_set);
     walk_kind(v, KEY_KEYWORD_SET_HASH, each_keyword_hash);
     walk_kind(v, KEY_KEYWORD_NAME, each_keyword_name);
+    walk_kind(v, KEY_BAG, each_bag);
+    walk_kind(v, KEY_NAMED, each_named);
+    walk_kind(v, KEY_NAMED_ID, each_named_id);
     walk_kind(v, KEY_LOG, each_log);
     walk_kind(v, KEY_SUBSCRIPTION, each_subscription);
     check_totals(v);

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "store/bag.h"
 #include "store/message_int.h"
 #include "store/system.h"
 #include "store/verify_int.h"
@@ -78,6 +79,7 @@ static void check_mailbox(struct verify *v)
     v->rec = *rec;
     v->folders = v->messages = v->size = v->rows = 0;
     v->doomed = v->mids = v->log_entries = v->subscriptions = 0;
+    v->named = v->named_ids = 0;
     v->keyword_sets_stored = v->keyword_hashes = v->keyword_names = 0;
     verify_mailbox(v);
     refs_done(&v->keyword_sets);
@@ -103,6 +105,33 @@ static void count_blobs(struct verify *v)
         }
     }
     engine_cursor_close(cursor);
+}
+
+static void count_blobs_of_bags(struct verify *v)
+{
+    struct engine_cursor *cursor = engine_cursor_open(v->rd->engine);
+    struct key from = key_kind(KEY_BAG);
+    struct slice key, value;
+    struct err e = engine_seek(cursor, key_slice(&from), &key, &value);
+
+    for (; !failed(e) && key_is_kind(key, KEY_BAG); e = engine_next(cursor, &key, &value)) {
+        struct arena arena = ARENA_INIT;
+        uint64_t *blobs;
+        size_t n = 0;
+
+        if (failed(bag_blobs(value, &arena, &blobs, &n)))
+            n = 0; /* told already */
+        for (size_t i = 0; i < n; i++)
+            refs_add(&v->blobs, blobs[i], 1);
+        arena_done(&arena);
+    }
+    engine_cursor_close(cursor);
+}
+
+static void count_all_blobs(struct verify *v)
+{
+    count_blobs(v);
+    count_blobs_of_bags(v);
 }
 
 /* The blobs whose count is off. */
@@ -149,7 +178,7 @@ static struct err recount(struct verify *v, struct refs *suspects)
 
     refs_done(&v->blobs);
     if (!failed(e))
-        e = for_each_mailbox(v, count_blobs);
+        e = for_each_mailbox(v, count_all_blobs);
     if (!failed(e))
         e = stat_suspects(v, suspects, &after);
     for (size_t i = 0; i < before.room && !failed(e); i++) {
@@ -169,7 +198,7 @@ static struct err recount(struct verify *v, struct refs *suspects)
 static struct err check_blobs(struct verify *v)
 {
     struct refs suspects = {NULL, 0, 0};
-    struct err e = for_each_mailbox(v, count_blobs);
+    struct err e = for_each_mailbox(v, count_all_blobs);
 
     if (!failed(e))
         e = find_suspects(v, &suspects);
@@ -177,7 +206,7 @@ static struct err check_blobs(struct verify *v)
         e = recount(v, &suspects);
     for (size_t i = 0; i < suspects.room && !failed(e); i++)
         if (suspects.all[i].n)
-            verify_fault(v, "blob %llu: not as many references as rows",
+            verify_fault(v, "blob %llu: not as many references as rows and properties",
                          (unsigned long long)suspects.all[i].id);
     refs_done(&suspects);
     refs_done(&v->blobs);

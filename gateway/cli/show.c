@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/props.h"
 #include "store/account.h"
-#include "store/mapi/oxcmail.h"
 #include "store/store.h"
 
 enum { LEFT_WIDTH = 78, VALUE_WIDTH = 44, OUT_MAX = 64 * 1024 * 1024 };
@@ -21,81 +21,60 @@ struct show {
     struct store_folder folder;
     struct message_row row;
     struct message_meta meta;
-    struct slice bytes;
-    struct oxcmail mail;
+    struct mime mime;
+    struct store_object *object;
+    struct store_props props;
+    struct store_content content;
     struct buf left, right; /* lines */
 };
 
 /* ---- the MAPI side ---- */
 
-static void put_prop(struct buf *out, const struct prop *prop, const char *indent)
+static bool is_explicit(const struct show *s, uint32_t tag)
 {
-    const char *name = prop_name(prop->tag);
+    size_t n;
+    const struct store_prop *props = store_object_explicit(s->object, &n);
 
-    if (name)
-        buf_printf(out, "%s%s ", indent, name + strlen("PidTag"));
+    for (size_t i = 0; i < n; i++)
+        if (props[i].tag == tag)
+            return true;
+    return false;
+}
+
+/* What was set is marked. */
+static void put_prop(struct show *s, const struct store_prop *prop, const char *indent,
+                     bool explicit)
+{
+    struct store_prop loaded = *prop;
+    const char *label = props_label(s->rd, prop->tag, s->arena);
+
+    if (strncmp(label, "PidTag", 6) == 0)
+        label += 6;
+    buf_printf(&s->left, "%s%s%s ", indent, explicit ? "*" : "", label);
+    if (failed(store_prop_load(s->rd, &loaded, OUT_MAX, s->arena)))
+        buf_puts(&s->left, "(cannot be read)");
     else
-        buf_printf(out, "%s0x%08X ", indent, prop->tag);
-    prop_print(prop_type(prop->tag), &prop->value, VALUE_WIDTH, out);
-    buf_putc(out, '\n');
+        prop_print(prop_type(prop->tag), &loaded.value, VALUE_WIDTH, &s->left);
+    buf_putc(&s->left, '\n');
 }
 
-static void put_list(struct buf *out, const struct prop_list *list, const char *indent)
+static void put_props(struct show *s, const struct store_props *props, const char *indent)
 {
-    for (size_t i = 0; i < list->n; i++)
-        put_prop(out, &list->items[i], indent);
-}
-
-/* What the row says in MAPI's words ([MS-OXCMSG] 2.2.1.6, 2.2.1.8). */
-static void add_row(const struct show *s, struct prop_list *list)
-{
-    const struct message_row *row = &s->row;
-    int flags = (row->flags & FLAG_SEEN ? 0x401 : 0) | (row->flags & FLAG_DRAFT ? 0x8 : 0) |
-                (s->mail.n_attachments ? 0x10 : 0) | 0x2000;
-
-    prop_add_number(list, PR_MID, (int64_t)row->mid);
-    prop_add_number(list, PR_FOLDER_ID, (int64_t)s->folder.fid);
-    prop_add_number(list, PR_CHANGE_NUMBER, (int64_t)row->cn);
-    prop_add_number(list, PR_INTERNET_ARTICLE_NUMBER, row->uid);
-    prop_add_number(list, PR_MESSAGE_FLAGS, flags);
-    prop_add_number(list, PR_MESSAGE_STATUS, row->flags & FLAG_DELETED ? 0x8 : 0);
-    prop_add_number(list, PR_FLAG_STATUS, row->flags & FLAG_FLAGGED ? 2 : 0);
-    if (row->flags & FLAG_ANSWERED)
-        prop_add_number(list, PR_LAST_VERB_EXECUTED, 102);
-    prop_add_number(list, PR_READ, (row->flags & FLAG_SEEN) != 0);
-    prop_add_number(list, PR_HAS_ATTACHMENTS, s->mail.n_attachments > 0);
-    prop_add_number(list, PR_MESSAGE_SIZE, row->size);
-    prop_add_time(list, PR_DELIVERY_TIME, row->internaldate);
-}
-
-static struct prop_list message_properties(const struct show *s)
-{
-    struct prop_list list = {.in = s->arena};
-
-    add_row(s, &list);
-    oxcmail_properties(&s->mail, &list);
-    prop_add_bytes(&list, PR_BODY, oxcmail_body(&s->mail));
-    if (s->mail.html != OXCMAIL_NO_PART)
-        prop_add_bytes(&list, PR_HTML, oxcmail_html(&s->mail));
-    return list;
+    for (size_t i = 0; i < props->n; i++)
+        put_prop(s, &props->items[i], indent, false);
 }
 
 static void put_mapi(struct show *s)
 {
-    struct prop_list list = message_properties(s), *recipients;
-    size_t n = oxcmail_recipients(&s->mail, &recipients);
-
-    put_list(&s->left, &list, "");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < s->props.n; i++)
+        put_prop(s, &s->props.items[i], "", is_explicit(s, s->props.items[i].tag));
+    for (size_t i = 0; i < s->content.n_recipients; i++) {
         buf_printf(&s->left, "recipient %zu\n", i);
-        put_list(&s->left, &recipients[i], "  ");
+        put_props(s, &s->content.recipients[i], "  ");
     }
-    for (size_t i = 0; i < s->mail.n_attachments; i++) {
-        struct prop_list attachment = {.in = s->arena};
-
+    for (size_t i = 0; i < s->content.n_attachments; i++) {
         buf_printf(&s->left, "attachment %zu\n", i);
-        oxcmail_attachment(&s->mail, i, &attachment);
-        put_list(&s->left, &attachment, "  ");
+        put_props(s, &s->content.attachments[i].props, "  ");
     }
 }
 
@@ -152,8 +131,8 @@ static void put_nested(struct buf *out, const char *name, struct slice wire)
 
 static void put_parts(const struct show *s, struct buf *out)
 {
-    for (uint32_t i = 0; i < s->mail.mime.n_parts; i++) {
-        const struct mime_part *part = &s->mail.mime.parts[i];
+    for (uint32_t i = 0; i < s->mime.n_parts; i++) {
+        const struct mime_part *part = &s->mime.parts[i];
 
         buf_printf(out, "part %u (in %u): header %llu+%llu, body %llu+%llu, %u lines\n", i,
                    part->parent, (unsigned long long)part->header.start,
@@ -212,54 +191,72 @@ static void print_side_by_side(struct slice left, struct slice right)
     }
 }
 
-static json_t *json_props(const struct prop_list *list)
+static json_t *json_props(const struct show *s, const struct store_props *props)
 {
     json_t *object = json_object();
 
-    for (size_t i = 0; i < list->n; i++) {
-        const struct prop *prop = &list->items[i];
+    for (size_t i = 0; i < props->n; i++) {
+        struct store_prop prop = props->items[i];
         struct buf value = buf_make(OUT_MAX);
-        char number[16];
-        const char *name = prop_name(prop->tag);
+        bool text = prop_type(prop.tag) == PROP_STRING;
 
-        snprintf(number, sizeof number, "0x%08X", prop->tag);
-        prop_print(prop_type(prop->tag), &prop->value, OUT_MAX, &value);
-        bool text = prop_type(prop->tag) == PROP_STRING;
-        json_object_set_new(object, name ? name : number,
-                            cli_json_text(text ? prop->value.bytes : buf_slice(&value)));
+        if (!failed(store_prop_load(s->rd, &prop, OUT_MAX, s->arena)))
+            prop_print(prop_type(prop.tag), &prop.value, OUT_MAX, &value);
+        json_object_set_new(object, props_label(s->rd, prop.tag, s->arena),
+                            cli_json_text(text ? prop.value.bytes : buf_slice(&value)));
         buf_done(&value);
     }
     return object;
 }
 
-static void print_json(const struct show *s)
+/* The names of those that were set. */
+static json_t *json_explicit(const struct show *s)
 {
-    struct prop_list list = message_properties(s), *recipients;
-    size_t n = oxcmail_recipients(&s->mail, &recipients);
-    json_t *rows = json_array(), *attachments = json_array();
+    json_t *names = json_array();
+    size_t n;
+    const struct store_prop *props = store_object_explicit(s->object, &n);
 
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(rows, json_props(&recipients[i]));
-    for (size_t i = 0; i < s->mail.n_attachments; i++) {
-        struct prop_list attachment = {.in = s->arena};
+        json_array_append_new(names, json_string(props_label(s->rd, props[i].tag, s->arena)));
+    return names;
+}
 
-        oxcmail_attachment(&s->mail, i, &attachment);
-        json_array_append_new(attachments, json_props(&attachment));
-    }
+static void print_json(const struct show *s)
+{
+    json_t *rows = json_array(), *attachments = json_array();
+
+    for (size_t i = 0; i < s->content.n_recipients; i++)
+        json_array_append_new(rows, json_props(s, &s->content.recipients[i]));
+    for (size_t i = 0; i < s->content.n_attachments; i++)
+        json_array_append_new(attachments, json_props(s, &s->content.attachments[i].props));
     json_t *all = json_pack(
-        "{s{so so so} s{sI sI sI so so so}}", "mapi", "properties", json_props(&list), "recipients",
-        rows, "attachments", attachments, "imap", "UID", (json_int_t)s->row.uid, "MODSEQ",
-        (json_int_t)s->row.modseq, "RFC822.SIZE", (json_int_t)s->row.size, "ENVELOPE",
-        cli_json_text(s->meta.envelope), "BODYSTRUCTURE", cli_json_text(s->meta.bodystructure),
-        "text", cli_json_text(buf_slice(&s->right)));
+        "{s{so so so so} s{sI sI sI so so so}}", "mapi", "properties", json_props(s, &s->props),
+        "explicit", json_explicit(s), "recipients", rows, "attachments", attachments, "imap", "UID",
+        (json_int_t)s->row.uid, "MODSEQ", (json_int_t)s->row.modseq, "RFC822.SIZE",
+        (json_int_t)s->row.size, "ENVELOPE", cli_json_text(s->meta.envelope), "BODYSTRUCTURE",
+        cli_json_text(s->meta.bodystructure), "text", cli_json_text(buf_slice(&s->right)));
     json_dumpf(all, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(all);
 }
 
+static struct err read_object(struct show *s)
+{
+    struct store_prop *items;
+    size_t n;
+    struct err e = store_object_open_row(s->rd, s->folder.fid, &s->row, s->arena, &s->object);
+
+    if (!failed(e))
+        e = store_object_list(s->object, &items, &n);
+    if (!failed(e))
+        e = store_object_content(s->object, &s->content);
+    if (!failed(e))
+        s->props = (struct store_props){items, n};
+    return e;
+}
+
 static struct err read_message(struct show *s, struct slice path, uint32_t uid)
 {
-    struct mime mime;
     struct err e = store_folder_find(s->rd, path, &s->folder);
 
     if (!failed(e))
@@ -267,12 +264,8 @@ static struct err read_message(struct show *s, struct slice path, uint32_t uid)
     if (!failed(e))
         e = store_message_meta(s->rd, &s->row, &s->meta);
     if (!failed(e))
-        e = store_message_bytes(s->rd, &s->row, 0, s->row.size, s->arena, &s->bytes);
-    if (!failed(e))
-        e = mime_decode(s->meta.parts, s->row.size, s->arena, &mime);
-    if (!failed(e))
-        oxcmail_open(s->bytes, &mime, s->arena, &s->mail);
-    return e;
+        e = mime_decode(s->meta.parts, s->row.size, s->arena, &s->mime);
+    return failed(e) ? e : read_object(s);
 }
 
 static int show_message(const struct cli *cli, struct mailbox *mb, struct arena *arena)

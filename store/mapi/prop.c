@@ -1,6 +1,7 @@
 #include "store/mapi/prop.h"
 
 #include "base/clock.h"
+#include "base/varint.h"
 
 static const struct {
     uint32_t tag;
@@ -32,6 +33,8 @@ static const struct {
     {PROP_TIME, "PtypTime"},
     {PROP_GUID, "PtypGuid"},
     {PROP_SERVER_ID, "PtypServerId"},
+    {PROP_RESTRICTION, "PtypRestriction"},
+    {PROP_RULE_ACTION, "PtypRuleAction"},
     {PROP_BINARY, "PtypBinary"},
 };
 
@@ -41,6 +44,16 @@ const char *prop_name(uint32_t tag)
         if (names[i].tag == tag)
             return names[i].name;
     return NULL;
+}
+
+bool prop_tag_of_name(struct slice name, uint32_t *tag)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_ieq(name, slice_str(names[i].name))) {
+            *tag = names[i].tag;
+            return true;
+        }
+    return false;
 }
 
 const char *prop_type_name(uint16_t type)
@@ -90,41 +103,60 @@ const struct prop *prop_find(const struct prop_list *list, uint16_t id)
 /* ---- bytes ---- */
 
 /* How a single value is stored. */
-enum form { FORM_NONE, FORM_FIXED, FORM_REAL, FORM_BYTES };
+enum form { FORM_NONE, FORM_NOTHING, FORM_SIGNED, FORM_UNSIGNED, FORM_REAL, FORM_TEXT, FORM_BYTES };
 
-static enum form form_of(uint16_t type, size_t *width)
+static const struct storage {
+    uint16_t type;
+    uint8_t form; /* enum form */
+    uint8_t width;
+    bool multiple; /* there may be many of it ([MS-OXCDATA] 2.11.1) */
+} storages[] = {
+    {PROP_NULL, FORM_NOTHING, 0, false},      {PROP_INT16, FORM_SIGNED, 2, true},
+    {PROP_INT32, FORM_SIGNED, 4, true},       {PROP_FLOAT32, FORM_REAL, 8, true},
+    {PROP_FLOAT64, FORM_REAL, 8, true},       {PROP_CURRENCY, FORM_SIGNED, 8, true},
+    {PROP_APPTIME, FORM_REAL, 8, true},       {PROP_ERROR, FORM_UNSIGNED, 4, false},
+    {PROP_BOOLEAN, FORM_UNSIGNED, 1, false},  {PROP_INT64, FORM_SIGNED, 8, true},
+    {PROP_STRING8, FORM_TEXT, 0, true},       {PROP_STRING, FORM_TEXT, 0, true},
+    {PROP_TIME, FORM_UNSIGNED, 8, true},      {PROP_GUID, FORM_BYTES, 16, true},
+    {PROP_SERVER_ID, FORM_BYTES, 0, false},   {PROP_RESTRICTION, FORM_BYTES, 0, false},
+    {PROP_RULE_ACTION, FORM_BYTES, 0, false}, {PROP_BINARY, FORM_BYTES, 0, true},
+};
+
+/* Of a single value of the type, whether there is one of it or many; FORM_NONE: not stored. */
+static const struct storage *storage_of(uint16_t type)
 {
-    *width = 0;
-    switch (type) {
-    case PROP_INT16:
-        *width = 2;
-        return FORM_FIXED;
-    case PROP_INT32:
-    case PROP_ERROR:
-        *width = 4;
-        return FORM_FIXED;
-    case PROP_BOOLEAN:
-        *width = 1;
-        return FORM_FIXED;
-    case PROP_INT64:
-    case PROP_CURRENCY:
-    case PROP_TIME:
-        *width = 8;
-        return FORM_FIXED;
-    case PROP_FLOAT32:
-    case PROP_FLOAT64:
-    case PROP_APPTIME:
-        *width = 8;
-        return FORM_REAL;
-    case PROP_STRING8:
-    case PROP_STRING:
-    case PROP_GUID:
-    case PROP_SERVER_ID:
-    case PROP_BINARY:
-        return FORM_BYTES;
-    default:
-        return FORM_NONE;
-    }
+    static const struct storage none = {.form = FORM_NONE};
+
+    for (size_t i = 0; i < sizeof storages / sizeof *storages; i++)
+        if (storages[i].type == (type & ~PROP_MULTIPLE))
+            return !(type & PROP_MULTIPLE) || storages[i].multiple ? &storages[i] : &none;
+    return &none;
+}
+
+bool prop_type_is_stored(uint16_t type)
+{
+    return storage_of(type)->form != FORM_NONE;
+}
+
+static bool fits(const struct storage *how, const struct prop_value *v)
+{
+    if (how->form == FORM_TEXT)
+        return slice_is_utf8(v->bytes) && slice_index(v->bytes, 0) == v->bytes.len;
+    return how->form != FORM_BYTES || how->width == 0 || v->bytes.len == how->width;
+}
+
+struct err prop_check(uint16_t type, const struct prop_value *value)
+{
+    const struct storage *how = storage_of(type);
+    bool good = true;
+
+    if (how->form == FORM_NONE)
+        return ERR(ERR_UNSUPPORTED, "values of this property type are not stored");
+    if (!(type & PROP_MULTIPLE))
+        good = fits(how, value);
+    for (size_t i = 0; (type & PROP_MULTIPLE) && i < value->many.n; i++)
+        good &= fits(how, &value->many.items[i]);
+    return good ? OK : ERR(ERR_INVALID, "not a value of its property type");
 }
 
 static void put_le(struct buf *out, uint64_t n, size_t width)
@@ -142,98 +174,115 @@ static uint64_t get_le(const uint8_t *at, size_t width)
     return n;
 }
 
-static void put_one(enum form form, size_t width, const struct prop_value *v, struct buf *out)
+static void put_one(const struct storage *how, const struct prop_value *v, struct buf *out)
 {
     uint64_t bits = (uint64_t)v->number;
 
-    if (form == FORM_BYTES) {
-        put_le(out, v->bytes.len, 4);
+    if (how->form == FORM_BYTES || how->form == FORM_TEXT) {
+        if (how->width == 0)
+            varint_put(out, v->bytes.len);
         buf_put(out, v->bytes);
         return;
     }
-    if (form == FORM_REAL)
+    if (how->form == FORM_REAL)
         memcpy(&bits, &v->real, sizeof bits);
-    put_le(out, bits, width);
+    if (how->type == PROP_BOOLEAN)
+        bits = v->number != 0;
+    put_le(out, bits, how->width);
 }
 
 struct err prop_encode(uint16_t type, const struct prop_value *value, struct buf *out)
 {
-    size_t width;
-    enum form form = form_of(type & (uint16_t)~PROP_MULTIPLE, &width);
+    const struct storage *how = storage_of(type);
 
-    if (form == FORM_NONE)
+    if (how->form == FORM_NONE)
         return ERR(ERR_UNSUPPORTED, "values of this property type are not stored");
     if (!(type & PROP_MULTIPLE)) {
-        put_one(form, width, value, out);
+        put_one(how, value, out);
     } else {
-        put_le(out, value->many.n, 4);
+        varint_put(out, value->many.n);
         for (size_t i = 0; i < value->many.n; i++)
-            put_one(form, width, &value->many.items[i], out);
+            put_one(how, &value->many.items[i], out);
     }
     return out->failed ? ERR(ERR_TOO_BIG, "a property value is too big") : OK;
 }
 
-/* Numbers are sign-extended, so that an Integer32 of -1 comes back as -1. */
-static int64_t signed_of(uint64_t bits, size_t width)
+/* Sign-extended where it is signed, so that an Integer32 of -1 comes back as -1. */
+static int64_t number_of(const struct storage *how, uint64_t bits)
 {
-    unsigned unused = (unsigned)(64 - 8 * width);
+    unsigned unused = 64 - 8u * how->width;
 
-    return width == 1 ? (int64_t)(bits != 0) : (int64_t)(bits << unused) >> unused;
+    if (how->form == FORM_UNSIGNED)
+        return (int64_t)bits;
+    return (int64_t)(bits << unused) >> unused;
 }
 
-static bool take_one(enum form form, size_t width, struct slice *in, struct arena *arena,
+static bool take_one(const struct storage *how, struct slice *in, struct arena *arena,
                      struct prop_value *out)
 {
-    if (form == FORM_BYTES) {
-        uint64_t len = in->len >= 4 ? get_le(in->ptr, 4) : 0;
+    uint64_t len = how->width, bits;
+    bool bytes = how->form == FORM_BYTES || how->form == FORM_TEXT;
 
-        if (in->len < 4 || len > in->len - 4)
-            return false;
-        out->bytes = arena_slice(arena, slice_sub(*in, 4, (size_t)len));
-        *in = slice_from(*in, 4 + (size_t)len);
-        return true;
-    }
-    if (in->len < width)
+    if (bytes && how->width == 0 && !varint_take(in, &len))
         return false;
-    uint64_t bits = get_le(in->ptr, width);
-    if (form == FORM_REAL)
-        memcpy(&out->real, &bits, sizeof bits);
-    else
-        out->number = signed_of(bits, width);
-    *in = slice_from(*in, width);
+    if (len > in->len)
+        return false;
+    if (bytes) {
+        out->bytes = arena_slice(arena, slice_head(*in, (size_t)len));
+    } else if (len > 0) {
+        bits = get_le(in->ptr, (size_t)len);
+        if (how->form == FORM_REAL)
+            memcpy(&out->real, &bits, sizeof bits);
+        else
+            out->number = number_of(how, bits);
+    }
+    *in = slice_from(*in, (size_t)len);
     return true;
+}
+
+static bool take_many(const struct storage *how, struct slice *in, struct arena *arena,
+                      struct prop_value *out)
+{
+    uint64_t n;
+
+    /* Each takes a byte at least, so a count cannot ask for more memory than it brought. */
+    if (!varint_take(in, &n) || n > in->len)
+        return false;
+    struct prop_value *items = arena_array(arena, (size_t)n, sizeof *items);
+
+    for (size_t i = 0; i < n; i++)
+        if (!take_one(how, in, arena, &items[i]))
+            return false;
+    out->many.items = items;
+    out->many.n = (size_t)n;
+    return true;
+}
+
+struct err prop_take(uint16_t type, struct slice *bytes, struct arena *in, struct prop_value *out)
+{
+    const struct storage *how = storage_of(type);
+    struct prop_value value = {0};
+
+    if (how->form == FORM_NONE)
+        return ERR(ERR_UNSUPPORTED, "values of this property type are not stored");
+    bool good =
+        type & PROP_MULTIPLE ? take_many(how, bytes, in, &value) : take_one(how, bytes, in, &value);
+    if (!good)
+        return ERR(ERR_CORRUPT, "a stored property value is damaged");
+    *out = value;
+    return OK;
 }
 
 struct err prop_decode(uint16_t type, struct slice bytes, struct arena *in, struct prop_value *out)
 {
-    static const char why[] = "a stored property value is damaged";
-    size_t width;
-    enum form form = form_of(type & (uint16_t)~PROP_MULTIPLE, &width);
-    struct prop_value value = {0};
+    struct prop_value value;
+    struct err e = prop_take(type, &bytes, in, &value);
 
-    if (form == FORM_NONE)
-        return ERR(ERR_UNSUPPORTED, "values of this property type are not stored");
-    if (!(type & PROP_MULTIPLE)) {
-        if (!take_one(form, width, &bytes, in, &value))
-            return (struct err){ERR_CORRUPT, why};
-    } else {
-        uint64_t n = bytes.len >= 4 ? get_le(bytes.ptr, 4) : 0;
-
-        /* Each takes a byte at least, so a count cannot ask for more memory than it brought. */
-        if (bytes.len < 4 || n > bytes.len - 4)
-            return (struct err){ERR_CORRUPT, why};
-        bytes = slice_from(bytes, 4);
-        struct prop_value *items = arena_array(in, (size_t)n, sizeof *items);
-        for (size_t i = 0; i < n; i++)
-            if (!take_one(form, width, &bytes, in, &items[i]))
-                return (struct err){ERR_CORRUPT, why};
-        value.many.items = items;
-        value.many.n = (size_t)n;
-    }
-    if (bytes.len != 0)
-        return (struct err){ERR_CORRUPT, why};
-    *out = value;
-    return OK;
+    if (!failed(e) && bytes.len != 0)
+        e = ERR(ERR_CORRUPT, "a stored property value is damaged");
+    if (!failed(e))
+        *out = value;
+    return e;
 }
 
 /* ---- for people ---- */
@@ -283,6 +332,8 @@ static void print_one(uint16_t type, const struct prop_value *v, size_t width, s
         break;
     case PROP_GUID:
     case PROP_SERVER_ID:
+    case PROP_RESTRICTION:
+    case PROP_RULE_ACTION:
     case PROP_BINARY:
         print_binary(v->bytes, width, out);
         break;

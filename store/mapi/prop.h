@@ -34,6 +34,8 @@ enum prop_type {
     PROP_TIME = 0x0040,
     PROP_GUID = 0x0048,
     PROP_SERVER_ID = 0x00FB,
+    PROP_RESTRICTION = 0x00FD, /* this and the next: bytes as they came, for nobody but clients */
+    PROP_RULE_ACTION = 0x00FE,
     PROP_BINARY = 0x0102,
     PROP_MULTIPLE = 0x1000, /* or'ed to one of the above */
 };
@@ -43,7 +45,7 @@ struct prop_value {
         int64_t number; /* integers, currency, error codes; booleans as 0 or 1 */
         uint64_t time;
         double real;
-        struct slice bytes; /* strings, binary, GUIDs (16 bytes, as on the wire) */
+        struct slice bytes; /* strings, binary and its like, GUIDs (16 bytes, as on the wire) */
         struct {
             const struct prop_value *items;
             size_t n;
@@ -72,11 +74,13 @@ static inline uint16_t prop_type(uint32_t tag)
  *
  *    symbol                       tag         name (without "PidTag") */
 #define PROP_TAGS(X)                                                                               \
+    X(PR_EXPIRY_TIME, 0x00150040, "ExpiryTime")                                                    \
     X(PR_IMPORTANCE, 0x00170003, "Importance")                                                     \
     X(PR_MESSAGE_CLASS, 0x001A001F, "MessageClass")                                                \
     X(PR_DELIVERY_REPORT_REQUESTED, 0x0023000B, "OriginatorDeliveryReportRequested")               \
     X(PR_PRIORITY, 0x00260003, "Priority")                                                         \
     X(PR_READ_RECEIPT_REQUESTED, 0x0029000B, "ReadReceiptRequested")                               \
+    X(PR_REPLY_TIME, 0x00300040, "ReplyTime")                                                      \
     X(PR_SENSITIVITY, 0x00360003, "Sensitivity")                                                   \
     X(PR_SUBJECT, 0x0037001F, "Subject")                                                           \
     X(PR_CLIENT_SUBMIT_TIME, 0x00390040, "ClientSubmitTime")                                       \
@@ -91,6 +95,7 @@ static inline uint16_t prop_type(uint32_t tag)
     X(PR_CONVERSATION_TOPIC, 0x0070001F, "ConversationTopic")                                      \
     X(PR_CONVERSATION_INDEX, 0x00710102, "ConversationIndex")                                      \
     X(PR_TRANSPORT_HEADERS, 0x007D001F, "TransportMessageHeaders")                                 \
+    X(PR_NON_RECEIPT_REQUESTED, 0x0C06000B, "NonReceiptNotificationRequested")                     \
     X(PR_RECIPIENT_TYPE, 0x0C150003, "RecipientType")                                              \
     X(PR_SENDER_ENTRY_ID, 0x0C190102, "SenderEntryId")                                             \
     X(PR_SENDER_NAME, 0x0C1A001F, "SenderName")                                                    \
@@ -103,6 +108,8 @@ static inline uint16_t prop_type(uint32_t tag)
     X(PR_DELIVERY_TIME, 0x0E060040, "MessageDeliveryTime")                                         \
     X(PR_MESSAGE_FLAGS, 0x0E070003, "MessageFlags")                                                \
     X(PR_MESSAGE_SIZE, 0x0E080003, "MessageSize")                                                  \
+    X(PR_MESSAGE_SIZE_EXTENDED, 0x0E080014, "MessageSizeExtended")                                 \
+    X(PR_PARENT_ENTRY_ID, 0x0E090102, "ParentEntryId")                                             \
     X(PR_RESPONSIBILITY, 0x0E0F000B, "Responsibility")                                             \
     X(PR_MESSAGE_STATUS, 0x0E170003, "MessageStatus")                                              \
     X(PR_HAS_ATTACHMENTS, 0x0E1B000B, "HasAttachments")                                            \
@@ -110,9 +117,17 @@ static inline uint16_t prop_type(uint32_t tag)
     X(PR_ATTACH_SIZE, 0x0E200003, "AttachSize")                                                    \
     X(PR_ATTACH_NUMBER, 0x0E210003, "AttachNumber")                                                \
     X(PR_INTERNET_ARTICLE_NUMBER, 0x0E230003, "InternetArticleNumber")                             \
+    X(PR_TODO_ITEM_FLAGS, 0x0E2B0003, "ToDoItemFlags")                                             \
     X(PR_READ, 0x0E69000B, "Read")                                                                 \
+    X(PR_ACCESS, 0x0FF40003, "Access")                                                             \
+    X(PR_INSTANCE_KEY, 0x0FF60102, "InstanceKey")                                                  \
+    X(PR_MAPPING_SIGNATURE, 0x0FF80102, "MappingSignature")                                        \
+    X(PR_RECORD_KEY, 0x0FF90102, "RecordKey")                                                      \
+    X(PR_STORE_RECORD_KEY, 0x0FFA0102, "StoreRecordKey")                                           \
     X(PR_OBJECT_TYPE, 0x0FFE0003, "ObjectType")                                                    \
+    X(PR_ENTRY_ID, 0x0FFF0102, "EntryId")                                                          \
     X(PR_BODY, 0x1000001F, "Body")                                                                 \
+    X(PR_RTF_COMPRESSED, 0x10090102, "RtfCompressed")                                              \
     X(PR_HTML, 0x10130102, "Html")                                                                 \
     X(PR_NATIVE_BODY, 0x10160003, "NativeBody")                                                    \
     X(PR_INTERNET_MESSAGE_ID, 0x1035001F, "InternetMessageId")                                     \
@@ -123,18 +138,40 @@ static inline uint16_t prop_type(uint32_t tag)
     X(PR_LIST_UNSUBSCRIBE, 0x1045001F, "ListUnsubscribe")                                          \
     X(PR_ICON_INDEX, 0x10800003, "IconIndex")                                                      \
     X(PR_LAST_VERB_EXECUTED, 0x10810003, "LastVerbExecuted")                                       \
+    X(PR_LAST_VERB_TIME, 0x10820040, "LastVerbExecutionTime")                                      \
     X(PR_FLAG_STATUS, 0x10900003, "FlagStatus")                                                    \
+    X(PR_FLAG_COMPLETE_TIME, 0x10910040, "FlagCompleteTime")                                       \
+    X(PR_FOLLOWUP_ICON, 0x10950003, "FollowupIcon")                                                \
+    X(PR_ATTRIBUTE_HIDDEN, 0x10F4000B, "AttributeHidden")                                          \
     X(PR_ROWID, 0x30000003, "Rowid")                                                               \
     X(PR_DISPLAY_NAME, 0x3001001F, "DisplayName")                                                  \
     X(PR_ADDRESS_TYPE, 0x3002001F, "AddressType")                                                  \
     X(PR_EMAIL_ADDRESS, 0x3003001F, "EmailAddress")                                                \
+    X(PR_COMMENT, 0x3004001F, "Comment")                                                           \
     X(PR_CREATION_TIME, 0x30070040, "CreationTime")                                                \
     X(PR_LAST_MODIFICATION_TIME, 0x30080040, "LastModificationTime")                               \
     X(PR_SEARCH_KEY, 0x300B0102, "SearchKey")                                                      \
+    X(PR_IPM_SUBTREE_ENTRY_ID, 0x35E00102, "IpmSubtreeEntryId")                                    \
+    X(PR_IPM_OUTBOX_ENTRY_ID, 0x35E20102, "IpmOutboxEntryId")                                      \
+    X(PR_IPM_WASTEBASKET_ENTRY_ID, 0x35E30102, "IpmWastebasketEntryId")                            \
+    X(PR_IPM_SENTMAIL_ENTRY_ID, 0x35E40102, "IpmSentMailEntryId")                                  \
+    X(PR_VIEWS_ENTRY_ID, 0x35E50102, "ViewsEntryId")                                               \
+    X(PR_COMMON_VIEWS_ENTRY_ID, 0x35E60102, "CommonViewsEntryId")                                  \
+    X(PR_FINDER_ENTRY_ID, 0x35E70102, "FinderEntryId")                                             \
+    X(PR_FOLDER_TYPE, 0x36010003, "FolderType")                                                    \
     X(PR_CONTENT_COUNT, 0x36020003, "ContentCount")                                                \
     X(PR_CONTENT_UNREAD_COUNT, 0x36030003, "ContentUnreadCount")                                   \
     X(PR_SUBFOLDERS, 0x360A000B, "Subfolders")                                                     \
     X(PR_CONTAINER_CLASS, 0x3613001F, "ContainerClass")                                            \
+    X(PR_ASSOCIATED_COUNT, 0x36170003, "AssociatedContentCount")                                   \
+    X(PR_IPM_APPOINTMENT_ENTRY_ID, 0x36D00102, "IpmAppointmentEntryId")                            \
+    X(PR_IPM_CONTACT_ENTRY_ID, 0x36D10102, "IpmContactEntryId")                                    \
+    X(PR_IPM_JOURNAL_ENTRY_ID, 0x36D20102, "IpmJournalEntryId")                                    \
+    X(PR_IPM_NOTE_ENTRY_ID, 0x36D30102, "IpmNoteEntryId")                                          \
+    X(PR_IPM_TASK_ENTRY_ID, 0x36D40102, "IpmTaskEntryId")                                          \
+    X(PR_IPM_DRAFTS_ENTRY_ID, 0x36D70102, "IpmDraftsEntryId")                                      \
+    X(PR_ADDITIONAL_REN_ENTRY_IDS, 0x36D81102, "AdditionalRenEntryIds")                            \
+    X(PR_ATTACH_DATA, 0x37010102, "AttachDataBinary")                                              \
     X(PR_ATTACH_EXTENSION, 0x3703001F, "AttachExtension")                                          \
     X(PR_ATTACH_FILENAME, 0x3704001F, "AttachFilename")                                            \
     X(PR_ATTACH_METHOD, 0x37050003, "AttachMethod")                                                \
@@ -150,10 +187,20 @@ static inline uint16_t prop_type(uint32_t tag)
     X(PR_AUTO_RESPONSE_SUPPRESS, 0x3FDF0003, "AutoResponseSuppress")                               \
     X(PR_SENDER_SMTP_ADDRESS, 0x5D01001F, "SenderSmtpAddress")                                     \
     X(PR_SENT_REPRESENTING_SMTP, 0x5D02001F, "SentRepresentingSmtpAddress")                        \
-    X(PR_MID, 0x674A0014, "Mid")                                                                   \
+    X(PR_SOURCE_KEY, 0x65E00102, "SourceKey")                                                      \
+    X(PR_PARENT_SOURCE_KEY, 0x65E10102, "ParentSourceKey")                                         \
+    X(PR_CHANGE_KEY, 0x65E20102, "ChangeKey")                                                      \
+    X(PR_PREDECESSOR_CHANGE_LIST, 0x65E30102, "PredecessorChangeList")                             \
+    X(PR_RIGHTS, 0x66390003, "Rights")                                                             \
+    X(PR_LOCAL_COMMIT_TIME, 0x67090040, "LocalCommitTime")                                         \
+    X(PR_LOCAL_COMMIT_TIME_MAX, 0x670A0040, "LocalCommitTimeMax")                                  \
+    X(PR_DELETED_COUNT_TOTAL, 0x670B0003, "DeletedCountTotal")                                     \
     X(PR_FOLDER_ID, 0x67480014, "FolderId")                                                        \
     X(PR_PARENT_FOLDER_ID, 0x67490014, "ParentFolderId")                                           \
+    X(PR_MID, 0x674A0014, "Mid")                                                                   \
+    X(PR_ARTICLE_NUMBER_NEXT, 0x67510003, "InternetArticleNumberNext")                             \
     X(PR_CHANGE_NUMBER, 0x67A40014, "ChangeNumber")                                                \
+    X(PR_ASSOCIATED, 0x67AA000B, "Associated")                                                     \
     X(PR_ATTACHMENT_HIDDEN, 0x7FFE000B, "AttachmentHidden")
 
 enum prop_known_tag {
@@ -164,6 +211,9 @@ enum prop_known_tag {
 
 /* "PidTagSubject", or NULL where the tag is not one of the above. */
 const char *prop_name(uint32_t tag);
+
+/* The tag of "PidTagSubject", in any case. False: not one of the above. */
+bool prop_tag_of_name(struct slice name, uint32_t *tag);
 
 /* "PtypString", ... */
 const char *prop_type_name(uint16_t type);
@@ -185,10 +235,25 @@ void prop_add_bytes(struct prop_list *list, uint32_t tag, struct slice bytes);
 const struct prop *prop_find(const struct prop_list *list, uint16_t id);
 
 /*
- * The value as bytes that can be stored, and back. Little-endian, 32-bit counts; not a wire form
- * of any protocol. ERR_UNSUPPORTED: a type that cannot be stored; ERR_CORRUPT: not such bytes.
+ * Can a property of this type be stored? PtypObject cannot (it is what hangs on an attachment), nor
+ * PtypUnspecified.
+ */
+bool prop_type_is_stored(uint16_t type);
+
+/*
+ * Is this a value of its type? GUIDs have 16 bytes, text is UTF-8 without NUL. ERR_UNSUPPORTED: a
+ * type that cannot be stored; ERR_INVALID: something else.
+ */
+struct err prop_check(uint16_t type, const struct prop_value *value) MUST_USE;
+
+/*
+ * The value as bytes that can be stored, and back. Little-endian, counts as varints (varint.h);
+ * not a wire form of any protocol. ERR_UNSUPPORTED: a type that cannot be stored; ERR_CORRUPT: not
+ * such bytes. prop_take() takes the value off the front of *bytes.
  */
 struct err prop_encode(uint16_t type, const struct prop_value *value, struct buf *out) MUST_USE;
+struct err prop_take(uint16_t type, struct slice *bytes, struct arena *in,
+                     struct prop_value *out) MUST_USE;
 struct err prop_decode(uint16_t type, struct slice bytes, struct arena *in,
                        struct prop_value *out) MUST_USE;
 

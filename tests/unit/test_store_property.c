@@ -2,6 +2,7 @@
 
 #include "store/engine/engine_faulty.h"
 #include "store/engine/engine_lmdb.h"
+#include "store/property.h"
 
 /*
  * Random operations on a mailbox beside a plain model of it. After each one the folders that it
@@ -19,6 +20,8 @@ struct model_row {
     uint16_t flags;
     unsigned keywords; /* a bit each */
     char letter;       /* its content */
+    uint32_t number;   /* an explicit property; 0: none */
+    uint32_t length;   /* of a text that was set, a small or a large one; 0: none */
 };
 
 struct model_folder {
@@ -95,9 +98,35 @@ static unsigned keywords_of(struct store_read *rd, const struct message_row *row
     return bits;
 }
 
-static void compare_row(struct store_read *rd, const struct model_row *want,
+#define NUMBER_TAG PROP_TAG(0x6000, PROP_INT32)
+#define TEXT_TAG PROP_TAG(0x6001, PROP_STRING)
+
+static void compare_props(struct store_read *rd, uint64_t fid, const struct model_row *want,
+                          const struct message_row *row)
+{
+    struct arena arena = ARENA_INIT;
+    struct store_object *object;
+    struct store_prop prop;
+    uint32_t number = 0, length = 0;
+
+    assert_ok(store_object_open_row(rd, fid, row, &arena, &object));
+    if (!failed(store_object_get(object, NUMBER_TAG, &prop)))
+        number = (uint32_t)prop.value.number;
+    if (!failed(store_object_get(object, TEXT_TAG, &prop))) {
+        assert_ok(store_prop_load(rd, &prop, 100000, &arena));
+        length = (uint32_t)prop.value.bytes.len;
+        assert_int_equal(slice_index(prop.value.bytes, 't'), 0);
+    }
+    assert_int_equal(number, want->number);
+    assert_int_equal(length, want->length);
+    arena_done(&arena);
+}
+
+static void compare_row(struct store_read *rd, uint64_t fid, const struct model_row *want,
                         const struct message_row *row)
 {
+    if (want->number || want->length || row->flags & FLAG_BAG)
+        compare_props(rd, fid, want, row);
     assert_int_equal(row->uid, want->uid);
     assert_int_equal(row->flags & FLAG_ALL_IMAP, want->flags);
     assert_int_equal(keywords_of(rd, row), want->keywords);
@@ -130,7 +159,7 @@ static void compare(struct world *w, struct model_folder *f)
 
     for (size_t i = 0; i < f->n; i++) {
         assert_ok(store_rows_next(rows, &row));
-        compare_row(rd, &f->rows[i], row);
+        compare_row(rd, f->fid, &f->rows[i], row);
         unseen += !(row->flags & FLAG_SEEN);
         deleted += !!(row->flags & FLAG_DELETED);
     }
@@ -179,8 +208,10 @@ static void learn(struct store_read *rd, struct away *away, const struct message
         memmove(away->rows + i + 1, away->rows + i, (away->n - i) * sizeof *away->rows);
         away->n++;
     }
-    away->rows[i] = (struct model_row){row->uid, row->flags & FLAG_ALL_IMAP, keywords_of(rd, row),
-                                       letter_of(rd, row)};
+    away->rows[i] = (struct model_row){.uid = row->uid,
+                                       .flags = row->flags & FLAG_ALL_IMAP,
+                                       .keywords = keywords_of(rd, row),
+                                       .letter = letter_of(rd, row)};
 }
 
 static void catch_up(struct world *w, size_t i)
@@ -291,7 +322,8 @@ static void do_append(struct world *w)
             .n_keywords = n_names,
             .uidl = rng_below(&w->rng, 8) ? SLICE_EMPTY : S("imported-uidl"),
         };
-        model_add(f, (struct model_row){0, m[i].flags, keywords, text[0]});
+        model_add(f,
+                  (struct model_row){.flags = m[i].flags, .keywords = keywords, .letter = text[0]});
     }
     assert_ok(run(w, &rq.op));
     if (!rq.op.repeated)
@@ -338,6 +370,46 @@ static void do_flags(struct world *w)
     uidset_done(&rq.uids);
     uidset_done(&rq.changed);
     uidset_done(&rq.modified);
+    compare(w, f);
+}
+
+/* Set a number, a text (short or long) and the flags of one message, or remove them. */
+static void do_props(struct world *w)
+{
+    static const uint32_t lengths[] = {1, 100, STORE_PROP_INLINE, STORE_PROP_INLINE + 1, 70000};
+    static char text[70000];
+    struct model_folder *f = any_folder(w);
+    struct store_read *rd = begin(w);
+    struct message_row row;
+    struct store_set_props rq;
+
+    if (f->n == 0) {
+        store_read_end(rd);
+        return;
+    }
+    struct model_row *model = &f->rows[rng_below(&w->rng, (uint32_t)f->n)];
+
+    assert_ok(store_message(rd, f->fid, model->uid, &row));
+    store_read_end(rd);
+    memset(text, 't', sizeof text);
+    uint32_t number = rng_below(&w->rng, 3), length = lengths[rng_below(&w->rng, 5)];
+    bool remove = rng_below(&w->rng, 3) == 0, seen = rng_below(&w->rng, 2);
+    struct store_prop_change changes[] = {
+        {.prop = {.tag = NUMBER_TAG, .value.number = number}, .remove = number == 0},
+        {.prop = {.tag = TEXT_TAG, .value.bytes = slice_of(text, length)}, .remove = remove},
+        {.prop = {.tag = PR_MESSAGE_FLAGS,
+                  .value.number = (model->flags & FLAG_DRAFT ? 0x8 : 0) | seen}},
+        {.prop = {.tag = PR_FLAG_STATUS, .value.number = seen ? 2 : 0}},
+    };
+    store_set_props_init(&rq);
+    rq.id = row.mid;
+    rq.changes = changes;
+    rq.n = 4;
+    assert_ok(run(w, &rq.op));
+    model->number = number;
+    model->length = remove ? 0 : length;
+    model->flags = (uint16_t)((model->flags & ~(FLAG_SEEN | FLAG_FLAGGED)) |
+                              (seen ? FLAG_SEEN | FLAG_FLAGGED : 0));
     compare(w, f);
 }
 
@@ -490,8 +562,10 @@ static void step(struct world *w)
     w->ops++;
     if (dice < 30)
         do_append(w);
-    else if (dice < 60)
+    else if (dice < 48)
         do_flags(w);
+    else if (dice < 60)
+        do_props(w);
     else if (dice < 75)
         do_expunge(w);
     else if (dice < 88)
