@@ -87,6 +87,11 @@ void store_quiesce(struct store *st)
     (void)!failed(system_commit(st->engine, &batch));
 }
 
+bool store_is_asked(struct store *st)
+{
+    return atomic_load(&st->asked) > 0;
+}
+
 void store_close(struct store *st)
 {
     if (!st)
@@ -128,9 +133,26 @@ struct engine *store_engine(struct store *st)
     return st->engine;
 }
 
+/*
+ * What is deleted leaves the file as large as it was: its free pages are room as well as those of
+ * the disk. They are counted only where the disk has not enough.
+ */
+static bool is_below_reserve(struct store *st)
+{
+    struct engine_stats stats;
+    struct statvfs fs;
+
+    if (statvfs(st->dir, &fs) != 0)
+        return false;
+    uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (room >= st->config.reserve_bytes)
+        return false;
+    return failed(engine_stats(st->engine, &stats)) ||
+           room + stats.free_bytes < st->config.reserve_bytes;
+}
+
 bool store_low_space(struct store *st)
 {
-    struct statvfs fs;
     uint64_t now = clock_now().mono_ms;
 
     if (st->config.reserve_bytes == 0)
@@ -138,9 +160,7 @@ bool store_low_space(struct store *st)
     if (now - atomic_load(&st->space_checked_ms) > 1000 ||
         atomic_load(&st->space_checked_ms) == 0) {
         atomic_store(&st->space_checked_ms, now);
-        if (statvfs(st->dir, &fs) == 0)
-            atomic_store(&st->low_space,
-                         (uint64_t)fs.f_bavail * fs.f_frsize < st->config.reserve_bytes);
+        atomic_store(&st->low_space, is_below_reserve(st));
     }
     return atomic_load(&st->low_space);
 }
@@ -374,12 +394,15 @@ static struct err look_at(struct mailbox *mb, bool *exists, bool *to_sweep)
 
 static void opened(struct store_open_mailbox *rq, struct err e)
 {
+    struct store *st = rq->store;
+
     rq->err = e;
     if (failed(e)) {
         mailbox_close(rq->mailbox);
         rq->mailbox = NULL;
     }
-    rq->done(rq);
+    rq->done(rq); /* *rq may be gone now */
+    store_answered(st);
 }
 
 static void created(struct store_op *op)
@@ -432,6 +455,7 @@ static void partition_opened(struct engine_open *open)
 
 void store_mailbox_open(struct store *st, struct store_open_mailbox *rq)
 {
+    store_asked(st);
     rq->store = st;
     rq->err = OK;
     pthread_mutex_lock(&st->mutex);

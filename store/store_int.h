@@ -39,7 +39,19 @@ struct store {
     pthread_cond_t idle; /* background becomes 0; under mutex */
     size_t background;   /* sweeps under way */
     _Atomic bool closing;
+    _Atomic size_t asked; /* see store_is_asked() */
 };
+
+/* A request comes, and its `done` has returned: for store_is_asked(). */
+static inline void store_asked(struct store *st)
+{
+    atomic_fetch_add(&st->asked, 1);
+}
+
+static inline void store_answered(struct store *st)
+{
+    atomic_fetch_sub(&st->asked, 1);
+}
 
 /*
  * Shared by all who have it open. Its caches hold only what cannot change (keyword sets) or what
@@ -98,9 +110,6 @@ struct err tx_check_quota(const struct store_tx *tx, uint64_t bytes) MUST_USE;
 
 /* Begin a mailbox: record and special folders. Does nothing where there is one already. */
 struct err mailbox_create_step(struct store_tx *tx, struct store_op *op) MUST_USE;
-
-/* Is less left on the disk than the reserve? Asks the system at most once a second. */
-bool store_low_space(struct store *st);
 
 /* Work that store_close() has to wait for. */
 void store_background_begin(struct store *st);
