@@ -31,10 +31,43 @@ const struct mechanism *mechanism_find(struct slice name)
 /* In order of preference: RFC 9266 for TLS 1.3, RFC 5929 before it. */
 static const char *const binding_types[] = {"tls-exporter", "tls-server-end-point", "tls-unique"};
 
+static unsigned bit_of(const struct mechanism *mechanism)
+{
+    return 1u << (mechanism - mechanisms);
+}
+
+unsigned auth_mechanism_bit(struct slice name)
+{
+    const struct mechanism *mechanism = mechanism_find(name);
+
+    return mechanism ? bit_of(mechanism) : 0;
+}
+
+bool mechanism_offered(const struct mechanism *mechanism, const struct auth_peer *peer)
+{
+    return !peer->mechanisms || peer->mechanisms & bit_of(mechanism);
+}
+
+bool mechanism_transport_allows(const struct mechanism *mechanism, const struct auth_peer *peer)
+{
+    return !mechanism->plaintext || peer->tls || peer->plaintext_ok;
+}
+
+static bool any_binds(const struct auth_peer *peer)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n_mechanisms; i++)
+        any |= mechanisms[i].binds && mechanism_offered(&mechanisms[i], peer);
+    return any;
+}
+
 bool mechanism_binding_offered(const struct auth_peer *peer)
 {
     bool any = false;
 
+    if (!any_binds(peer))
+        return false;
     for (size_t i = 0; peer->tls && peer->binding && !any && i < 3; i++) {
         struct buf data = buf_make(1024);
 
@@ -46,15 +79,17 @@ bool mechanism_binding_offered(const struct auth_peer *peer)
 
 bool auth_plaintext_allowed(const struct auth_peer *peer)
 {
-    return peer->tls || peer->plaintext_ok;
+    const struct mechanism *plain = mechanism_find(S("PLAIN"));
+
+    return mechanism_offered(plain, peer) && mechanism_transport_allows(plain, peer);
 }
 
 enum auth_reason mechanism_admits(const struct mechanism *m, bool binding_offered,
                                   const struct auth_peer *peer)
 {
-    if (!m || (m->binds && !binding_offered))
+    if (!m || !mechanism_offered(m, peer) || (m->binds && !binding_offered))
         return AUTH_BAD_MECHANISM;
-    return m->plaintext && !auth_plaintext_allowed(peer) ? AUTH_NEEDS_TLS : AUTH_OK;
+    return mechanism_transport_allows(m, peer) ? AUTH_OK : AUTH_NEEDS_TLS;
 }
 
 size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const char *names[],

@@ -58,6 +58,7 @@ static void list_state(struct listing *l, const struct net_listener_config *list
         .listener = listener->name,
         .tls = tls,
         .plaintext_ok = listener->plaintext_ok,
+        .mechanisms = listener->mechanisms,
         .binding = tls ? some_binding : NULL,
     };
 
