@@ -222,10 +222,6 @@ extern const size_t n_mechanisms;
 /* By the name that a client sent, in any case; NULL. */
 const struct mechanism *mechanism_find(struct slice name);
 
-/* Does the listener offer it, and does the transport allow it? -PLUS needs binding data as well. */
-bool mechanism_offered(const struct mechanism *mechanism, const struct auth_peer *peer);
-bool mechanism_transport_allows(const struct mechanism *mechanism, const struct auth_peer *peer);
-
 /* May this peer use it (NULL: there is no such mechanism) at all? AUTH_OK, or why not. */
 enum auth_reason mechanism_admits(const struct mechanism *m, bool binding_offered,
                                   const struct auth_peer *peer);

@@ -43,12 +43,14 @@ unsigned auth_mechanism_bit(struct slice name)
     return mechanism ? bit_of(mechanism) : 0;
 }
 
-bool mechanism_offered(const struct mechanism *mechanism, const struct auth_peer *peer)
+/* Does the listener offer it? */
+static bool is_offered(const struct mechanism *mechanism, const struct auth_peer *peer)
 {
     return !peer->mechanisms || peer->mechanisms & bit_of(mechanism);
 }
 
-bool mechanism_transport_allows(const struct mechanism *mechanism, const struct auth_peer *peer)
+/* Does the transport allow it? */
+static bool transport_allows(const struct mechanism *mechanism, const struct auth_peer *peer)
 {
     return !mechanism->plaintext || peer->tls || peer->plaintext_ok;
 }
@@ -58,7 +60,7 @@ static bool any_binds(const struct auth_peer *peer)
     bool any = false;
 
     for (size_t i = 0; i < n_mechanisms; i++)
-        any |= mechanisms[i].binds && mechanism_offered(&mechanisms[i], peer);
+        any |= mechanisms[i].binds && is_offered(&mechanisms[i], peer);
     return any;
 }
 
@@ -81,15 +83,15 @@ bool auth_plaintext_allowed(const struct auth_peer *peer)
 {
     const struct mechanism *plain = mechanism_find(S("PLAIN"));
 
-    return mechanism_offered(plain, peer) && mechanism_transport_allows(plain, peer);
+    return is_offered(plain, peer) && transport_allows(plain, peer);
 }
 
 enum auth_reason mechanism_admits(const struct mechanism *m, bool binding_offered,
                                   const struct auth_peer *peer)
 {
-    if (!m || !mechanism_offered(m, peer) || (m->binds && !binding_offered))
+    if (!m || !is_offered(m, peer) || (m->binds && !binding_offered))
         return AUTH_BAD_MECHANISM;
-    return mechanism_transport_allows(m, peer) ? AUTH_OK : AUTH_NEEDS_TLS;
+    return transport_allows(m, peer) ? AUTH_OK : AUTH_NEEDS_TLS;
 }
 
 size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const char *names[],
