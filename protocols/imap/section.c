@@ -187,5 +187,7 @@ void section_put_fields(const struct section *section, struct slice header, stru
     while (mime_next_field(&header, &field))
         if (names_field(section, field.name) == want)
             buf_put(out, field.all);
-    buf_put(out, S("\r\n"));
+    /* RFC 9051 6.4.5.1: the empty line is there, unless the message has none. */
+    if (header.len)
+        buf_put(out, S("\r\n"));
 }

@@ -209,7 +209,7 @@ struct mime_decoder {
     uint32_t bits;
     uint8_t n_bits, n_held;
     uint8_t held[80]; /* blanks or a soft line end that may turn out to be trailing */
-    bool broken;      /* something could not be decoded (BINARY answers UNKNOWN-CTE or PARSE) */
+    bool broken;      /* something could not be decoded; what came out is the best of it */
 };
 
 void mime_decoder_init(struct mime_decoder *d, enum mime_encoding encoding);

@@ -140,6 +140,9 @@ def fetched(client, folder, items="(RFC822.SIZE BODY.PEEK[])"):
         for item in client.fetch(f"{low}:{min(n, low + 499)}", items)[1]:
             if isinstance(item, tuple):
                 yield item
+            elif b"BODY[" in item:
+                assert item.endswith(b' "")'), item  # the empty string is no literal
+                yield item, b""
 
 
 # ---- the tests ----
@@ -188,7 +191,7 @@ def test_pop3_gives_every_message_back_and_agrees_on_sizes(filled):
 
 def ended(mail):
     """What of this comes over POP3 to a client that ends lines at LF (docs/protocols/pop3.md)."""
-    return mail if mail.endswith(b"\r\n") else mail + b"\r\n"
+    return mail if not mail or mail.endswith(b"\r\n") else mail + b"\r\n"
 
 
 def top(mail, n):
@@ -204,7 +207,8 @@ def test_mbsync_gives_every_message_back(filled):
     copy = Copy(filled.gate, name="mbsync")
     name = FOLDER.replace("&", "&-")
     text = copy.config.read_text().replace("Patterns INBOX *", f'Patterns "{name}"')
-    copy.config.write_text("FSync no\n\n" + text)
+    # Some are imported with \\Deleted, from a field of their mbox; they stay.
+    copy.config.write_text("FSync no\n\n" + text.replace("Expunge Both", "Expunge None"))
     copy.run(deadline=900)
     kept = [m.replace(b"\r", b"") for m in filled.messages if re.search(rb"(?:\A|\n)\r?\n", m)]
     same(copy.bodies(name), sorted(re.sub(rb"(?m)^X-TUID: .*\n", b"", m) for m in kept))

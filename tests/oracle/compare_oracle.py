@@ -323,7 +323,7 @@ def compare_mail(row, mail, ask, differ):
         counts["sections"] += 1
         if isinstance(want, str):
             if "dropped" not in want and have != "broken":
-                differ(name, section, None, len(have or b""), want)
+                differ(name, section, "binary-broken" if "[PARSE]" in want else None, len(have or b""), want)
         elif have == "broken":
             differ(name, section, None, have, want)
         elif not digest_is(have or b"", want):

@@ -225,6 +225,21 @@ static void sections_are_the_same_through_a_narrow_pipe(void **state)
     }
 }
 
+/* RFC 9051 6.4.5.1: "except in the case of a message that has no body and no blank line". */
+static void picked_fields_end_as_the_header_does(void **state)
+{
+    struct world *w = *state;
+
+    fixture_deliver(w->fx, FIXTURE_ALICE, S("A: 1\r\nB: 2\r\n"));
+    imap_client_ok(w->ic, "NOOP");
+    struct slice r = imap_client_ok(
+        w->ic, "FETCH 3 (BODY.PEEK[HEADER.FIELDS (A)] BODY.PEEK[HEADER.FIELDS.NOT (A)])");
+    assert_slice(imap_client_string(w->ic, imap_client_item(r, 3, "BODY[HEADER.FIELDS (A)]")),
+                 "A: 1\r\n");
+    assert_slice(imap_client_string(w->ic, imap_client_item(r, 3, "BODY[HEADER.FIELDS.NOT (A)]")),
+                 "B: 2\r\n");
+}
+
 static void what_has_a_nul_is_a_literal8(void **state)
 {
     struct world *w = *state;
@@ -547,6 +562,7 @@ int main(void)
         TEST(structures_follow_the_grammar),
         TEST(every_section_is_its_bytes),
         TEST(sections_are_the_same_through_a_narrow_pipe),
+        TEST(picked_fields_end_as_the_header_does),
         TEST(what_has_a_nul_is_a_literal8),
         TEST(an_unknown_encoding_is_said),
         TEST(a_large_body_is_exact_through_any_pipe),
