@@ -292,7 +292,8 @@ static void add_letter(char letter, const struct keywords *k, struct maildir_fla
 static void read_maildir_file(struct reader *r, const char *path, bool in_new, const char *folder,
                               const struct keywords *k)
 {
-    const char *info = strstr(path, ":2,");
+    const char *name = strrchr(path, '/') + 1; /* directories may have such names too */
+    const char *info = strstr(name, ":2,");
     struct maildir_flags flags = {0};
     struct file f;
 

@@ -78,3 +78,12 @@ def test_what_is_wrong_with_one_file_or_folder_costs_that_one_only(gate, tmp_pat
     assert f"{unreadable}: No such file" in done.stderr
     assert subjects(gate) == [0, 1] and subjects(gate, "Good") == [3]
     assert report["imported"] + report["failed"] == 5 and report["imported"] >= 3
+
+
+def test_flags_stand_in_the_names_of_files_and_not_of_directories(gate, tmp_path):
+    write_maildir(tmp_path / "saved:2,FT", [1])
+    gate.command("import", "alice", tmp_path / "saved:2,FT")
+    imap = gate.imap("alice", "secret")
+    imap.select("INBOX", readonly=True)
+    assert b"FLAGS (\\Seen)" in imap.fetch("1", "(FLAGS)")[1][0].replace(b" \\Recent", b"")
+    imap.logout()
