@@ -323,7 +323,7 @@ static void read_maildir_file(struct reader *r, const struct maildir *maildir, c
         .flags = flags.flags,
         .keywords = flags.keywords,
         .n_keywords = flags.n_keywords,
-        .uidl = uidlist_find(&maildir->uidls, strrchr(path, '/') + 1),
+        .uidl = uidlist_find(&maildir->uidls, name),
         .internaldate = filetime_from_unix(f.st.st_mtime),
     };
     tell(r, f.bytes, false, &m);
