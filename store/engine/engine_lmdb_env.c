@@ -181,9 +181,29 @@ static int open_private(int dir_fd, const char *name)
     return fd;
 }
 
+/* In the store's directory while a new store is being made. */
+static const char making_name[] = "making";
+
+/* So that a store whose making was cut short is told from one that was emptied. */
+static int note_making(struct lmdb_engine *eng)
+{
+    int fd = open_private(eng->dir_fd, making_name);
+
+    if (fd < 0)
+        return errno;
+    close(fd);
+    return fsync(eng->dir_fd) ? errno : 0;
+}
+
+static bool is_being_made(const struct lmdb_engine *eng)
+{
+    return faccessat(eng->dir_fd, making_name, F_OK, 0) == 0;
+}
+
 static struct err dir_open(struct lmdb_engine *eng, bool create)
 {
     struct stat st;
+    int rc = 0;
 
     if (create && mkdir(eng->dir, 0700) && errno != EEXIST)
         return lmdb_err(errno);
@@ -194,10 +214,10 @@ static struct err dir_open(struct lmdb_engine *eng, bool create)
     eng->ino = st.st_ino;
     if (fstatat(eng->dir_fd, "data.mdb", &st, 0) == 0) {
         /* LMDB would make a new store of it, and every mailbox would look empty. */
-        if (st.st_size == 0)
-            return ERR(ERR_CORRUPT, "data.mdb is empty (where this is a new store, remove it)");
-    } else if (!create || errno != ENOENT) {
-        return lmdb_err(errno);
+        if (st.st_size == 0 && !is_being_made(eng))
+            return ERR(ERR_CORRUPT, "data.mdb is empty");
+    } else if (!create || errno != ENOENT || (rc = note_making(eng)) != 0) {
+        return lmdb_err(rc ? rc : errno);
     }
     eng->open_fd = open_private(eng->dir_fd, "open.lock");
     eng->pins_fd = open_private(eng->dir_fd, "pins.lock");
@@ -527,6 +547,8 @@ static struct err open_all(struct lmdb_engine *eng, const struct engine_lmdb_con
         e = lmdb_pages_open(eng);
     if (!failed(e))
         e = format_open(eng);
+    if (!failed(e) && unlinkat(eng->dir_fd, making_name, 0) && errno != ENOENT)
+        e = lmdb_err(errno);
     if (!failed(e))
         e = lmdb_writer_start(eng);
     if (!failed(e))

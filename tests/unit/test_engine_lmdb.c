@@ -811,6 +811,34 @@ static void only_a_store_of_ours_is_opened(void **state)
     free(old);
 }
 
+static void make_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+/* Killed before the first commit, the process leaves an empty file; a disaster may, too. */
+static void a_store_whose_making_was_cut_short_is_made_and_an_emptied_one_is_not(void **state)
+{
+    struct bench *b = *state;
+    char *dir = path_of(b, "new"), *data = path_of(b, "new/data.mdb");
+    char *making = path_of(b, "new/making");
+
+    assert_int_equal(mkdir(dir, 0700), 0);
+    make_file(making);
+    make_file(data);
+    assert_ok(open_dir(dir, true));
+    assert_int_equal(access(making, F_OK), -1);
+    assert_ok(open_dir(dir, false));
+    make_file(data);
+    assert_code(open_dir(dir, true), ERR_CORRUPT);
+    free(dir);
+    free(data);
+    free(making);
+}
+
 static void nobody_else_may_read_the_files(void **state)
 {
     static const struct {
@@ -1019,6 +1047,7 @@ int main(int argc, char **argv)
         TEST(a_flipped_bit_in_a_blob_is_noticed),
         TEST(a_flipped_bit_in_a_record_is_found_by_verify),
         TEST(only_a_store_of_ours_is_opened),
+        TEST(a_store_whose_making_was_cut_short_is_made_and_an_emptied_one_is_not),
         TEST(nobody_else_may_read_the_files),
         TEST(a_long_path_is_no_trouble),
         TEST(a_backup_is_a_store_of_that_moment),
