@@ -36,31 +36,28 @@ struct figures {
 
 /* ---- gathering ---- */
 
-static void gather_net(struct figures *f, struct arena *in, struct ops_figures *out)
+static void take_crowds(const struct net_census *census, struct arena *in, struct ops_figures *out)
 {
-    struct net_census census;
-    struct net_stats stats;
+    struct ops_crowd *crowds = arena_array(in, census->n_crowds, sizeof *crowds);
 
-    net_server_census(f->parts.server, CENSUS_MS, &census);
-    net_server_stats(f->parts.server, &stats);
-    out->workers = census.workers;
-    out->answering = census.answering;
-    out->draining = census.draining;
-    out->accepted = stats.accepted;
-    out->refused = stats.refused;
-    out->tls_failures = stats.tls_failures;
-    struct ops_crowd *crowds = arena_array(in, census.n_crowds, sizeof *crowds);
-    for (size_t i = 0; i < census.n_crowds; i++)
+    for (size_t i = 0; i < census->n_crowds; i++)
         crowds[i] = (struct ops_crowd){
-            .protocol = census.crowds[i].protocol,
-            .listener = arena_str(in, slice_str(census.crowds[i].listener)),
-            .tls = census.crowds[i].tls,
-            .connections = census.crowds[i].connections,
-            .logged_on = census.crowds[i].logged_on,
+            .protocol = census->crowds[i].protocol,
+            .listener = arena_str(in, slice_str(census->crowds[i].listener)),
+            .tls = census->crowds[i].tls,
+            .connections = census->crowds[i].connections,
+            .logged_on = census->crowds[i].logged_on,
         };
+    out->crowds = crowds;
+    out->n_crowds = census->n_crowds;
+}
+
+static void take_traffic(const struct net_census *census, struct arena *in, struct ops_figures *out)
+{
     struct ops_traffic *traffic = arena_array(in, AUTH_PROTOCOLS, sizeof *traffic);
+
     for (size_t i = 0; i < AUTH_PROTOCOLS; i++) {
-        const struct net_traffic *t = &census.traffic[i];
+        const struct net_traffic *t = &census->traffic[i];
 
         if (t->protocol)
             traffic[out->n_traffic++] = (struct ops_traffic){
@@ -76,9 +73,24 @@ static void gather_net(struct figures *f, struct arena *in, struct ops_figures *
                 .flagged = t->did.stored,
             };
     }
-    out->crowds = crowds;
-    out->n_crowds = census.n_crowds;
     out->traffic = traffic;
+}
+
+static void gather_net(struct figures *f, struct arena *in, struct ops_figures *out)
+{
+    struct net_census census;
+    struct net_stats stats;
+
+    net_server_census(f->parts.server, CENSUS_MS, &census);
+    net_server_stats(f->parts.server, &stats);
+    out->workers = census.workers;
+    out->answering = census.answering;
+    out->draining = census.draining;
+    out->accepted = stats.accepted;
+    out->refused = stats.refused;
+    out->tls_failures = stats.tls_failures;
+    take_crowds(&census, in, out);
+    take_traffic(&census, in, out);
     net_census_done(&census);
 }
 

@@ -2,7 +2,7 @@
  * census.c - what the workers' connections are and did, counted when somebody asks.
  *
  * Each worker counts its own, on its own thread, so that no counter is shared and a connection that
- * comes and goes costs nothing more. 25,000 connections take it about a millisecond.
+ * comes and goes costs nothing more.
  */
 #include "gateway/net/net_int.h"
 

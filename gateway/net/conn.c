@@ -115,7 +115,9 @@ static void log_end(struct net_conn *conn)
 
     address_put(&conn->peer.remote, address);
     log_event(
-        conn->worker->server->log, LOG_LEVEL_INFO, "session.end",
+        conn->worker->server->log,
+        /* Who looks every few seconds is no news each time. */
+        conn->listener->protocol->observes ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "session.end",
         log_str("session", conn->session_id), log_str("protocol", conn->listener->protocol->name),
         log_str("listener", conn->listener->name), log_str("user", sum->user),
         log_str("address", address), log_number("port", address_port(&conn->peer.remote)),

@@ -1,6 +1,6 @@
 """One credential, every door: the same bytes as name and secret get one verdict, and leave exactly one
-record, whether they come by USER/PASS, AUTH, LOGIN (atom, quoted, literal, literal+) or AUTHENTICATE
-(with and without initial response). The cases are those in which other servers' doors disagree."""
+record, whether they come by USER/PASS, AUTH, LOGIN (atom, quoted, literal, literal+), AUTHENTICATE
+(with and without initial response) or HTTP's Basic. The cases are those in which other servers' doors disagree."""
 import base64
 import contextlib
 
@@ -126,6 +126,14 @@ def by_imap_login_mechanism(g, name, secret):
         return imap_word(*c.imap_answer()[:2])
 
 
+def by_basic(g, name, secret):
+    with g.raw("opss", True) as c:
+        c.send(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+               b"Authorization: Basic " + b64(name + b":" + secret) + b"\r\n\r\n")
+        status = c.rest().split()[1].decode()
+        return {"200": "ok", "401": "auth"}.get(status, status)
+
+
 DOORS = {
     "USER/PASS": by_user_pass,
     "USER/PASS, TLS": lambda g, n, s: by_user_pass(g, n, s, "pop3s", True),
@@ -138,19 +146,26 @@ DOORS = {
     "AUTHENTICATE PLAIN, initial": by_imap_plain(True),
     "AUTHENTICATE PLAIN": by_imap_plain(False),
     "AUTHENTICATE LOGIN": by_imap_login_mechanism,
+    "Basic": by_basic,
 }
+
+
+class ParityGate(gates.Gate):
+    LISTENERS = {**gates.Gate.LISTENERS, "opss": ("ops", "implicit", False)}
 
 
 @pytest.fixture(scope="module")
 def parity(tmp_path_factory):
-    g = gates.Gate(tmp_path_factory.mktemp("parity"))
-    g.add_user("alice", "secret", "nt-domain=CORP", "alias+=ali")
+    """All may look at ops but `noops`: so Basic is a door for everybody, as the others are."""
+    g = ParityGate(tmp_path_factory.mktemp("parity"), extra="ops { without-logon = {} }")
+    g.add_user("alice", "secret", "admin=yes", "nt-domain=CORP", "alias+=ali")
     for i, secret in enumerate(SECRETS.values()):
-        g.command("user", "add", f"user{i}", "--password-stdin", input=secret.decode() + "\n")
-    g.add_user("locked", "secret", "locked=yes")
-    g.add_user("expired", "secret", "expires=2020-01-01")
-    g.add_user("nopop", "secret", "pop3=off")
-    g.add_user("noimap", "secret", "imap=off")
+        g.command("user", "add", f"user{i}", "admin=yes", "--password-stdin", input=secret.decode() + "\n")
+    g.add_user("locked", "secret", "admin=yes", "locked=yes")
+    g.add_user("expired", "secret", "admin=yes", "expires=2020-01-01")
+    g.add_user("nopop", "secret", "admin=yes", "pop3=off")
+    g.add_user("noimap", "secret", "admin=yes", "imap=off")
+    g.add_user("noops", "secret")
     with g:
         yield g
 
@@ -217,13 +232,14 @@ def test_an_expired_secret_is_told_as_such_when_it_is_right(parity, door):
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_protocol_that_is_off_is_a_policy_and_named(parity, door):
-    pop3 = "AUTH " in door or "USER" in door
-    closed, open_ = (b"nopop", b"noimap") if pop3 else (b"noimap", b"nopop")
+    protocol = "ops" if door == "Basic" else "pop3" if "AUTH " in door or "USER" in door else "imap"
+    closed, open_ = {"pop3": (b"nopop", b"noimap"), "imap": (b"noimap", b"nopop"),
+                     "ops": (b"noops", b"nopop")}[protocol]
     with one_record(parity) as records:
         answer = DOORS[door](parity, closed, b"secret")
     assert (records[0]["stage"], records[0]["reason"], records[0]["event"]) == \
         ("policy", "protocol-off", 11312)
-    assert answer == "auth" if pop3 else "[AUTHORIZATIONFAILED]" in answer
+    assert {"pop3": "auth", "imap": "[AUTHORIZATIONFAILED]", "ops": "403"}[protocol] in answer
     with one_record(parity):
         assert DOORS[door](parity, open_, b"secret") == "ok"
 

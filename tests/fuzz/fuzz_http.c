@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (!fx) {
         fx = fixture_new_inline();
+        test_site_big = 5000;
         fx->limits.max_attempts = 1000;
         fx->limits.max_request_body = 100000;
     }

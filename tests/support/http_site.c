@@ -2,8 +2,9 @@
 
 #include "tests/support/test.h"
 
-enum { BIG = 1000000, TICK_MS = 15000 };
+enum { TICK_MS = 15000 };
 
+uint64_t test_site_big = 1000000;
 int test_site_open;
 bool test_site_wait = true;
 static struct http_exchange *late;
@@ -60,13 +61,13 @@ static enum http_next big(struct http_exchange *x)
 
     if (*n == 0) {
         http_status(x, 200);
-        http_length(x, BIG);
+        http_length(x, test_site_big);
     }
-    while (*n < BIG && http_room(x)) {
+    while (*n < test_site_big && http_room(x)) {
         buf_putc(http_out(x), (uint8_t)('a' + *n % 26));
         ++*n;
     }
-    return *n < BIG ? HTTP_MORE : HTTP_DONE;
+    return *n < test_site_big ? HTTP_MORE : HTTP_DONE;
 }
 
 static enum http_next private_page(struct http_exchange *x)

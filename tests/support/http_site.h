@@ -6,7 +6,7 @@
  *   POST /echo         the request's body as it comes, in chunks
  *   POST /take         reads all, answers how many bytes it was; the length is counted
  *   POST /ignore       answers without reading the body
- *   GET  /big          1,000,000 bytes of known length, as fast as they are read
+ *   GET  /big          1,000,000 bytes (test_site_big) of known length, as fast as they are read
  *   GET  /private      only for who logs on: his identity
  *   GET  /wait         in chunks: "PENDING\n" every 15 s, and "DONE\n" after a minute, or when
  *                      the client goes ("GONE\n") or the server drains ("DRAINED\n")
@@ -21,6 +21,9 @@
 #include "protocols/http/http.h"
 
 struct session *test_site_session_new(const struct session_env *env);
+
+/* How long /big is. */
+extern uint64_t test_site_big;
 
 /* Does /late wait at all? It does, at first. */
 extern bool test_site_wait;
