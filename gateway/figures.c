@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -137,9 +138,13 @@ static uint64_t resident_bytes(void)
 
 static uint64_t open_files(void)
 {
-    DIR *dir = opendir("/proc/self/fd");
+    struct stat st;
     uint64_t n = 0;
 
+    /* Linux 6.2 and later tell the number; before, 10,000 take 8 ms to list. */
+    if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
+        return (uint64_t)st.st_size;
+    DIR *dir = opendir("/proc/self/fd");
     if (!dir)
         return 0;
     while (readdir(dir))

@@ -18,6 +18,8 @@ struct part {
     bool answered;
     struct net_crowd *crowds;
     size_t n_crowds;
+    const struct net_listener *last_listener;
+    size_t last; /* its crowd */
     struct net_traffic traffic[AUTH_PROTOCOLS];
 };
 
@@ -65,18 +67,20 @@ static bool same_crowd(const struct net_crowd *a, const struct net_crowd *b)
            strcmp(a->listener, b->listener) == 0;
 }
 
-static void add_crowd(struct net_crowd **crowds, size_t *n, const struct net_crowd *add)
+/* Returns where it is. */
+static size_t add_crowd(struct net_crowd **crowds, size_t *n, const struct net_crowd *add)
 {
     for (size_t i = 0; i < *n; i++) {
         if (!same_crowd(&(*crowds)[i], add))
             continue;
         (*crowds)[i].connections += add->connections;
         (*crowds)[i].logged_on += add->logged_on;
-        return;
+        return i;
     }
     *crowds = mem_grow(*crowds, *n + 1, sizeof **crowds);
     (*crowds)[*n] = *add;
-    (*crowds)[(*n)++].listener = mem_str(add->listener);
+    (*crowds)[*n].listener = mem_str(add->listener);
+    return (*n)++;
 }
 
 static void free_crowds(struct net_crowd *crowds, size_t n)
@@ -98,23 +102,32 @@ static const char *tls_word(const struct net_conn *conn)
 
 /* ---- on the workers ---- */
 
+/* Neighbours are mostly alike, so the last crowd is looked at before all others. */
+static struct net_crowd *crowd_of(struct part *part, const struct net_conn *conn)
+{
+    struct net_crowd one = {
+        .listener = conn->listener->name,
+        .protocol = conn->listener->protocol->name,
+        .tls = tls_word(conn),
+    };
+
+    if (part->last_listener != conn->listener || part->crowds[part->last].tls != one.tls)
+        part->last = add_crowd(&part->crowds, &part->n_crowds, &one);
+    part->last_listener = conn->listener;
+    return &part->crowds[part->last];
+}
+
 static void count(struct part *part)
 {
     const struct net_worker *worker = part->worker;
 
     memcpy(part->traffic, worker->traffic, sizeof part->traffic);
     for (const struct net_conn *conn = worker->conns; conn; conn = conn->next) {
-        struct net_crowd one = {
-            .listener = conn->listener->name,
-            .protocol = conn->listener->protocol->name,
-            .tls = tls_word(conn),
-            .connections = 1,
-            .logged_on = conn->summary.user != NULL,
-        };
-
         if (conn->phase == CONN_CLOSED)
             continue;
-        add_crowd(&part->crowds, &part->n_crowds, &one);
+        struct net_crowd *crowd = crowd_of(part, conn);
+        crowd->connections++;
+        crowd->logged_on += conn->summary.user != NULL;
         net_conn_tally(conn, &part->traffic[auth_protocol_index(conn->listener->protocol->id)]);
     }
 }
