@@ -16,7 +16,7 @@
  *   HTTP_WAIT   http_wake(), the time it asked for, or an end: nothing else
  *   HTTP_DONE   the response is whole
  *   HTTP_ABORT  it cannot be completed: the client sees the connection break, never a response
- *               that looks whole
+ *               that looks whole (but to HTTP/1.0, which knows no other end of an unknown length)
  *
  * Nothing that a client sent is ever part of a response, unless a handler puts it there.
  *

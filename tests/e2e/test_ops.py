@@ -301,6 +301,12 @@ def test_curl_over_tls_with_a_log_on(strict):
     assert curl("--cacert", str(strict.cert), "--user", "root:sesame", "--http2", url) == "alive\n"
 
 
+def test_curl_that_would_rather_speak_http2_is_answered_in_1_1(gate):
+    """It asks for an upgrade, which may be ignored (RFC 9110 7.8)."""
+    url = f"http://127.0.0.1:{gate.ops}/health/live"
+    assert curl("--http2", "--write-out", "%{http_version} %{num_connects}\n", url, url) == "alive\n1.1 1\nalive\n1.1 0\n"
+
+
 def test_curl_asks_for_the_head_only(gate):
     out = curl("--head", f"http://127.0.0.1:{gate.ops}/metrics")
     assert out.startswith("HTTP/1.1 200 OK\n") and "\nContent-Length: " in out and out.endswith("\n\n")
