@@ -6,6 +6,7 @@
 
 #include "protocols/imap/imap.h"
 #include "protocols/lmtp/lmtp.h"
+#include "protocols/ops/ops.h"
 #include "protocols/pop3/pop3.h"
 #include "tests/support/session_fixture.h"
 
@@ -144,6 +145,7 @@ static struct fixture_session *connect_to(struct player *p, char letter)
         {'I', imap_session_new, AUTH_IMAP},
         {'P', pop3_session_new, AUTH_POP3},
         {'L', lmtp_session_new, AUTH_LMTP},
+        {'O', ops_session_new, AUTH_OPS},
     };
 
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
@@ -254,6 +256,7 @@ static void play(const char *file, char protocol, size_t room, size_t max_feed)
     char line[8192];
 
     assert_non_null(in);
+    p.fx->no_logon = true; /* as the daemon has it on loopback */
     while (fgets(line, sizeof line, in)) {
         p.line++;
         play_line(&p, slice_head(slice_str(line), strcspn(line, "\n")), protocol);
@@ -295,12 +298,19 @@ static void lmtp_transcripts(void **state)
     play_all("tests/golden/lmtp/*.txt", 'L');
 }
 
+static void ops_transcripts(void **state)
+{
+    (void)state;
+    play_all("tests/golden/ops/*.txt", 'O');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(imap_transcripts),
         cmocka_unit_test(pop3_transcripts),
         cmocka_unit_test(lmtp_transcripts),
+        cmocka_unit_test(ops_transcripts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
