@@ -37,7 +37,7 @@ struct store_config {
     const char *dir;
     uint64_t map_bytes;     /* address space to reserve; 0: 1 TiB */
     uint64_t reserve_bytes; /* refuse new mail when the disk has less than this left */
-    uint32_t max_log;       /* change log entries kept per mailbox; 0: 100,000 */
+    uint32_t max_log;       /* change log entries kept per mailbox, or some more; 0: 100,000 */
     uint64_t max_message;   /* bytes; 0: 64 MiB */
     uint32_t max_folders;   /* of a mailbox; 0: 100,000 */
     bool create;            /* make the directory and an empty store where there is none */

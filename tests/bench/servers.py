@@ -46,9 +46,16 @@ class Server:
                     socket.create_connection(("127.0.0.1", port), 5).close()
                     break
                 except ConnectionRefusedError:
-                    if time.monotonic() > until:
-                        raise
+                    if time.monotonic() > until or not self.is_alive():
+                        raise RuntimeError(f"{self.label} does not answer: {self.last_words()}") from None
                     time.sleep(0.05)
+
+    def is_alive(self):
+        return True
+
+    def last_words(self):
+        logs = [path.read_text() for path in self.directory.glob("*.log")]
+        return "".join(logs)[-2000:] or "nothing in its log"
 
     def stop(self):
         if self.pid:
@@ -244,6 +251,9 @@ class Gatepost(Server):
                                             stderr=log, stdin=subprocess.DEVNULL)
         self.pid = self.process.pid
         self.wait_until_it_answers()
+
+    def is_alive(self):
+        return self.process.poll() is None
 
     def stop(self):
         if self.pid:

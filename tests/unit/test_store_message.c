@@ -274,7 +274,7 @@ static void a_long_request_takes_many_batches_and_changes_all(void **state)
     rq.how = FLAGS_ADD;
     rq.flags = FLAG_SEEN;
     assert_ok(store_run(bed.mb, &rq.op));
-    assert_true(rq.op.batches >= 20000 / 4200);
+    assert_true(rq.op.batches >= 2); /* of 16,384 rows each */
     assert_uids(&rq.changed, "1:20000");
     assert_unseen(&bed, SPECIAL_INBOX, "");
     uidset_done(&rq.uids);
