@@ -158,6 +158,12 @@ log {{ level = debug }}
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def open_sessions(self):
+        """How many sockets the daemon has with peers."""
+        ports = {f"{port:04X}" for port in self.ports.values()}
+        rows = [line.split() for line in open("/proc/net/tcp").readlines()[1:]]
+        return sum(1 for row in rows if row[1].split(":")[1] in ports and row[3] in ("01", "08") and row[9] != "0")
+
     def records(self):
         """The audit records so far, without those of connections that never said a name: `answers()` makes
         such connections."""
