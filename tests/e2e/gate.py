@@ -162,7 +162,7 @@ log {{ level = debug }}
         """How many sockets the daemon has with peers."""
         ports = {f"{port:04X}" for port in self.ports.values()}
         rows = [line.split() for line in open("/proc/net/tcp").readlines()[1:]]
-        return sum(1 for row in rows if row[1].split(":")[1] in ports and row[3] in ("01", "08") and row[9] != "0")
+        return sum(1 for row in rows if row[1].split(":")[1] in ports and row[3] in ("01", "08"))
 
     def records(self):
         """The audit records so far, without those of connections that never said a name: `answers()` makes
