@@ -15,9 +15,9 @@
 
 enum {
     GROUP_MOST = 1000,
-    GATHER_MS = 200,        /* how long a record may wait for company */
-    WAITING_MOST = 1000000, /* then the store's copy is given up; the file's is not */
-    TRIM_EVERY = 64,        /* groups */
+    GATHER_MS = 200,       /* how long a record may wait for company */
+    WAITING_MOST = 100000, /* then the store's copy is given up; the file's is not */
+    TRIM_EVERY = 64,       /* groups */
     TRIM_MOST = 2000,
     RETRY_MS = 5000,
 };
@@ -35,9 +35,10 @@ struct audit_sink {
     struct auth_sink face;
     struct audit *audit;
     struct log *log;
-    char *path; /* NULL: no file */
-    int fd;
-    uint64_t keep;
+    pthread_mutex_t file_mutex; /* of the file: */
+    int fd;                     /* -1: none */
+    uint64_t unwritten;         /* records since the file could last be written */
+    _Atomic uint64_t keep;      /* FILETIME */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t filled;
@@ -88,20 +89,44 @@ static void enqueue(struct audit_sink *sink, struct waiting *w)
                   log_str("why", "the store does not take records; the file still does"));
 }
 
-static void write_line(struct audit_sink *sink, struct slice line)
+/* Under file_mutex. Of a line that was cut short nothing stays: a line is a record. */
+static bool try_write(struct audit_sink *sink, struct slice line)
 {
     ssize_t n = -1;
 
-    if (sink->fd < 0)
-        return;
     do
         n = write(sink->fd, line.ptr, line.len);
     while (n < 0 && errno == EINTR);
     if (n == (ssize_t)line.len)
-        return;
-    atomic_fetch_add_explicit(&sink->file_lost, 1, memory_order_relaxed);
-    log_event(sink->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("path", sink->path),
-              log_str("why", n < 0 ? strerror(errno) : "a line was cut short"));
+        return true;
+    off_t end = n > 0 ? lseek(sink->fd, 0, SEEK_CUR) : -1;
+    int error = n > 0 ? ENOSPC : errno;
+    if (n > 0 && end >= n && ftruncate(sink->fd, end - n) != 0)
+        error = errno;
+    errno = error;
+    return false;
+}
+
+static void write_line(struct audit_sink *sink, struct slice line)
+{
+    uint64_t failed_now = 0, unwritten = 0;
+    int error = 0;
+
+    pthread_mutex_lock(&sink->file_mutex);
+    if (sink->fd >= 0 && try_write(sink, line)) {
+        unwritten = sink->unwritten;
+        sink->unwritten = 0;
+    } else if (sink->fd >= 0) {
+        error = errno;
+        failed_now = ++sink->unwritten;
+        atomic_fetch_add_explicit(&sink->file_lost, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&sink->file_mutex);
+    if (failed_now == 1)
+        log_event(sink->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("why", strerror(error)));
+    if (unwritten)
+        log_event(sink->log, LOG_LEVEL_WARN, "audit.file.recovered",
+                  log_number("lost", (int64_t)unwritten));
 }
 
 static void record(struct auth_sink *face, const struct auth_record *rec, struct slice line)
@@ -347,7 +372,7 @@ void audit_sink_stats(struct audit_sink *sink, struct audit_sink_stats *out)
 
 static int open_file(const char *path)
 {
-    return path ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    return path && *path ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
 }
 
 struct err audit_sink_new(const char *path, uint64_t keep_ms, struct engine *engine,
@@ -358,14 +383,14 @@ struct err audit_sink_new(const char *path, uint64_t keep_ms, struct engine *eng
 
     sink->face.record = record;
     sink->log = log;
-    sink->path = path && *path ? mem_str(path) : NULL;
     sink->keep = keep_ms * millisecond;
     sink->end = &sink->first;
     pthread_mutex_init(&sink->mutex, NULL);
     pthread_cond_init(&sink->filled, NULL);
-    sink->fd = open_file(sink->path);
-    e = sink->path && sink->fd < 0 ? ERR(ERR_IO, "the audit file cannot be opened")
-                                   : audit_open(engine, &sink->audit);
+    pthread_mutex_init(&sink->file_mutex, NULL);
+    sink->fd = open_file(path);
+    e = path && *path && sink->fd < 0 ? ERR(ERR_IO, "the audit file cannot be opened")
+                                      : audit_open(engine, &sink->audit);
     if (!failed(e))
         e = catch_up(sink);
     if (!failed(e) && pthread_create(&sink->thread, NULL, work, sink) != 0)
@@ -384,17 +409,29 @@ struct auth_sink *audit_sink_face(struct audit_sink *sink)
     return &sink->face;
 }
 
-struct err audit_sink_reopen(struct audit_sink *sink)
+struct err audit_sink_try(const char *path)
 {
-    int fd = open_file(sink->path);
+    int fd = open_file(path);
 
-    if (!sink->path)
-        return OK;
     if (fd < 0)
-        return ERR(ERR_IO, "the audit file cannot be opened anew");
-    /* The number stays: another thread may be writing. */
-    dup3(fd, sink->fd, O_CLOEXEC);
+        return *path ? ERR(ERR_IO, "the audit file cannot be opened") : OK;
     close(fd);
+    return OK;
+}
+
+struct err audit_sink_reopen(struct audit_sink *sink, const char *path, uint64_t keep_ms)
+{
+    int fd = open_file(path);
+
+    sink->keep = keep_ms * millisecond;
+    if (*path && fd < 0)
+        return ERR(ERR_IO, "the audit file cannot be opened anew");
+    pthread_mutex_lock(&sink->file_mutex);
+    int old = sink->fd;
+    sink->fd = fd;
+    pthread_mutex_unlock(&sink->file_mutex);
+    if (old >= 0)
+        close(old);
     return OK;
 }
 
@@ -418,6 +455,6 @@ void audit_sink_free(struct audit_sink *sink)
         close(sink->fd);
     pthread_cond_destroy(&sink->filled);
     pthread_mutex_destroy(&sink->mutex);
-    free(sink->path);
+    pthread_mutex_destroy(&sink->file_mutex);
     free(sink);
 }

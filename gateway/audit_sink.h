@@ -5,6 +5,9 @@
  * verdict; it survives the death of the process. A thread of the sink's own appends the records to
  * the store in groups; at start it takes over what the file has and the store has not.
  *
+ * A log-on is answered also where its record cannot be written (a full disk): how many records the
+ * file lacks is counted, and told in the log when it can be written again.
+ *
  * Threads    The sink's record() may be called on any thread.
  */
 #ifndef GATEPOST_GATEWAY_AUDIT_SINK_H
@@ -23,8 +26,13 @@ struct err audit_sink_new(const char *path, uint64_t keep_ms, struct engine *eng
                           struct log *log, struct audit_sink **out) MUST_USE;
 struct auth_sink *audit_sink_face(struct audit_sink *sink);
 
-/* Open the file anew, after rotation. On failure the old one goes on. */
-struct err audit_sink_reopen(struct audit_sink *sink) MUST_USE;
+/* Could the file of that path be opened? ERR_IO. */
+struct err audit_sink_try(const char *path) MUST_USE;
+
+/*
+ * Open the file anew, after rotation or with a new configuration. On failure the old one goes on.
+ */
+struct err audit_sink_reopen(struct audit_sink *sink, const char *path, uint64_t keep_ms) MUST_USE;
 
 struct audit_sink_stats {
     uint64_t records;

@@ -15,6 +15,7 @@ struct log_file {
     pthread_mutex_t mutex; /* of fd and json; `log.least` is read without it, see emit() */
     int fd;
     bool json, own;
+    uint64_t unwritten; /* lines since the file could last be written */
 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -107,6 +108,40 @@ void log_put_line(struct buf *out, bool json, uint64_t filetime, enum log_level 
 
 /* ---- the file ---- */
 
+/* Under the mutex. Of a line that a full disk cut short nothing stays, where it can be taken back.
+ */
+static bool try_write(struct log_file *file, struct slice line)
+{
+    ssize_t n = -1;
+
+    do
+        n = write(file->fd, line.ptr, line.len);
+    while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)line.len)
+        return true;
+    off_t end = n > 0 && file->own ? lseek(file->fd, 0, SEEK_CUR) : -1;
+    if (n > 0 && end >= n && ftruncate(file->fd, end - n) != 0)
+        file->unwritten++; /* half a line more that nobody can read */
+    return false;
+}
+
+/* Nobody can be told where the log cannot be written, but later it is said how much is missing. */
+static void write_line(struct log_file *file, struct slice line)
+{
+    struct buf missing = buf_make(1000);
+
+    if (file->unwritten) {
+        const struct log_field lost[] = {log_number("lines", (int64_t)file->unwritten)};
+
+        log_put_line(&missing, file->json, clock_now().wall, LOG_LEVEL_WARN, "log.lost", lost, 1);
+        if (try_write(file, buf_slice(&missing)))
+            file->unwritten = 0;
+    }
+    if (file->unwritten || !try_write(file, line))
+        file->unwritten++;
+    buf_done(&missing);
+}
+
 static void emit(struct log *log, enum log_level level, const char *event,
                  const struct log_field *fields, size_t n)
 {
@@ -120,9 +155,7 @@ static void emit(struct log *log, enum log_level level, const char *event,
         buf_clear(&line);
         log_put_line(&line, file->json, now, level, event, NULL, 0);
     }
-    /* Nobody can be told where the log cannot be written. */
-    ssize_t written = write(file->fd, buf_slice(&line).ptr, line.len);
-    (void)written;
+    write_line(file, buf_slice(&line));
     pthread_mutex_unlock(&file->mutex);
     buf_done(&line);
 }

@@ -82,6 +82,11 @@ void store_quiesce(struct store *st)
     (void)!failed(system_commit(st->engine, &batch));
 }
 
+bool store_is_asked(struct store *st)
+{
+    return atomic_load(&st->asked) > 0;
+}
+
 void store_close(struct store *st)
 {
     if (!st)
@@ -374,12 +379,15 @@ static struct err look_at(struct mailbox *mb, bool *exists, bool *to_sweep)
 
 static void opened(struct store_open_mailbox *rq, struct err e)
 {
+    struct store *st = rq->store;
+
     rq->err = e;
     if (failed(e)) {
         mailbox_close(rq->mailbox);
         rq->mailbox = NULL;
     }
-    rq->done(rq);
+    rq->done(rq); /* *rq may be gone now */
+    store_answered(st);
 }
 
 static void created(struct store_op *op)
@@ -432,6 +440,7 @@ static void partition_opened(struct engine_open *open)
 
 void store_mailbox_open(struct store *st, struct store_open_mailbox *rq)
 {
+    store_asked(st);
     rq->store = st;
     rq->err = OK;
     pthread_mutex_lock(&st->mutex);

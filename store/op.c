@@ -102,9 +102,16 @@ static struct err run_batch(struct engine_write *w, struct engine_batch *batch)
 
 /* ---- around it ---- */
 
+/* The store's own sweeps are no requests: store_close() sees to them. */
+static bool is_request(const struct store_op *op)
+{
+    return op->home != store_pool_executor(op->mailbox->store->pool);
+}
+
 static void finish(struct store_op *op, struct err e)
 {
     struct mailbox *mb = op->mailbox;
+    struct store *st = is_request(op) ? mb->store : NULL;
 
     free(op->blobs);
     op->blobs = NULL;
@@ -113,6 +120,8 @@ static void finish(struct store_op *op, struct err e)
         op->cleanup(op);
     op->done(op); /* *op may be gone now */
     mailbox_close(mb);
+    if (st)
+        store_answered(st);
 }
 
 static struct err err_of_end(const struct engine_batch *batch)
@@ -184,6 +193,8 @@ static void refuse_later(struct task *task)
 void store_submit(struct mailbox *mb, struct store_op *op)
 {
     op->mailbox = mailbox_hold(mb);
+    if (is_request(op))
+        store_asked(mb->store);
     op->err = OK;
     op->batches = 0;
     op->more = op->repeated = false;

@@ -227,8 +227,10 @@ struct prepare_pool *prepare_pool_new(void)
 static void tell_done(struct task *task)
 {
     struct store_prepare_op *op = container_of(task, struct store_prepare_op, task);
+    struct store *st = op->store;
 
-    op->done(op);
+    op->done(op); /* *op may be gone now */
+    store_answered(st);
 }
 
 static void answer(struct store_prepare_op *op)
@@ -299,6 +301,7 @@ void store_prepare_async(struct store *st, struct store_prepare_op *op)
 {
     struct prepare_pool *pool = store_prepare_pool(st);
 
+    store_asked(st);
     op->store = st;
     op->next = NULL;
     op->prepared = NULL;

@@ -51,11 +51,19 @@ struct err store_open(const struct store_config *config, struct log *log,
                       struct store **out) MUST_USE;
 /*
  * Wait until whatever was asked of the store before has been answered: messages being prepared, and
- * changes of any mailbox. Answered means posted: the caller then lets the executors run. For
- * closing down, when those who asked are gone but their answers still hold mailboxes; not on a
- * worker.
+ * changes of any mailbox. Answered means posted: the caller then lets the executors run, and a
+ * request in steps may ask for the next one there. For closing down, when those who asked are gone
+ * but their answers still hold mailboxes; not on a worker.
+ *
+ *     while (store_is_asked(st)) {
+ *         store_quiesce(st);
+ *         let every executor run what was posted to it
+ *     }
  */
 void store_quiesce(struct store *st);
+
+/* Is there a request whose `done` has not run yet? */
+bool store_is_asked(struct store *st);
 
 /* Every mailbox has been closed, those that late answers hold too: see store_quiesce(). */
 void store_close(struct store *st);

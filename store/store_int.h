@@ -39,7 +39,19 @@ struct store {
     pthread_cond_t idle; /* background becomes 0; under mutex */
     size_t background;   /* sweeps under way */
     _Atomic bool closing;
+    _Atomic size_t asked; /* see store_is_asked() */
 };
+
+/* A request comes, and its `done` has returned: for store_is_asked(). */
+static inline void store_asked(struct store *st)
+{
+    atomic_fetch_add(&st->asked, 1);
+}
+
+static inline void store_answered(struct store *st)
+{
+    atomic_fetch_sub(&st->asked, 1);
+}
 
 /*
  * Shared by all who have it open. Its caches hold only what cannot change (keyword sets) or what

@@ -5,11 +5,13 @@
  * are to be, store, authentication, workers. SIGHUP takes a new configuration over, SIGTERM and
  * SIGINT let sessions finish.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "gateway/accounts.h"
 #include "gateway/audit_sink.h"
@@ -34,6 +36,7 @@ struct daemon {
     struct logon_counters *logons;
     struct auth *auth;
     struct figures *figures;
+    sigset_t signals;
 };
 
 /* ---- starting ---- */
@@ -172,12 +175,16 @@ static bool apply(struct daemon *d, struct config *new, struct buf *why)
 {
     memcpy(new->auth.server_secret, d->config->auth.server_secret, sizeof new->auth.server_secret);
     if (strcmp(new->store.dir, d->config->store.dir) != 0) {
-        buf_puts(why, "the store's directory cannot be changed while the daemon runs\n");
+        buf_puts(why, "the store's directory cannot be changed while the daemon runs");
         return false;
     }
     if (!has_listener(new, why))
         return false;
-    struct err e = auth_reconfigure(d->auth, &new->auth);
+    struct err e = audit_sink_try(new->audit_file);
+    if (failed(e))
+        buf_printf(why, "%s: %s", new->audit_file, e.why);
+    if (!failed(e))
+        e = auth_reconfigure(d->auth, &new->auth);
     if (!failed(e)) {
         e = net_server_reload(d->server, &new->net, why);
         if (failed(e) && failed(auth_reconfigure(d->auth, &d->config->auth)))
@@ -195,9 +202,40 @@ static void reopen_files(struct daemon *d)
 
     if (failed(e))
         log_event(d->log, LOG_LEVEL_ERROR, "log.failed", log_str("why", e.why));
-    e = audit_sink_reopen(d->sink);
+    e = audit_sink_reopen(d->sink, c->audit_file, c->audit_keep_ms);
     if (failed(e))
         log_event(d->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("why", e.why));
+}
+
+/* What the running daemon keeps as it was when it started. */
+static void tell_kept(struct daemon *d, const struct config *new)
+{
+    const struct config *old = d->config;
+    const struct {
+        const char *key;
+        bool differs;
+    } kept[] = {
+        {"server.workers", old->net.workers != new->net.workers},
+        {"server.user", strcmp(old->user ? old->user : "", new->user ? new->user : "") != 0},
+        {"store.map-size", old->store.map_bytes != new->store.map_bytes},
+        {"store.reserve", old->store.reserve_bytes != new->store.reserve_bytes},
+        {"store.change-log", old->store.max_log != new->store.max_log},
+        {"store.max-folders", old->store.max_folders != new->store.max_folders},
+        {"limits.message", old->store.max_message < new->store.max_message},
+        {"auth.threads", old->auth.threads != new->auth.threads},
+        {"auth.max-waiting", old->auth.max_waiting != new->auth.max_waiting},
+    };
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (kept[i].differs)
+            log_event(d->log, LOG_LEVEL_WARN, "config.needs.restart", log_str("key", kept[i].key));
+}
+
+/* systemd waits for a READY=1 that is later than this (sd_notify(3)). */
+static void notify_reloading(void)
+{
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+               (unsigned long long)clock_now().mono_ms * 1000);
 }
 
 static void reload(struct daemon *d)
@@ -205,9 +243,10 @@ static void reload(struct daemon *d)
     struct buf why = buf_make(64 * 1024);
     struct config *new = NULL;
 
-    sd_notify(0, "RELOADING=1");
+    notify_reloading();
     bool good = !failed(config_load(d->cli->config, &why, &new)) && apply(d, new, &why);
     if (good) {
+        tell_kept(d, new);
         config_free(d->config);
         d->config = new;
     } else {
@@ -219,7 +258,33 @@ static void reload(struct daemon *d)
     sd_notify(0, "READY=1");
 }
 
-static void run(struct daemon *d, const sigset_t *signals)
+/* A second signal: who has not finished by now is cut off. */
+static void *await_another(void *arg)
+{
+    struct daemon *d = arg;
+    int which = 0;
+
+    while (sigwait(&d->signals, &which) == 0 && which == SIGHUP)
+        ;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
+    log_event(d->log, LOG_LEVEL_WARN, "server.hurry", log_number("signal", which));
+    net_server_hurry(d->server);
+    return NULL;
+}
+
+static void drain(struct daemon *d)
+{
+    pthread_t another;
+    bool listens = pthread_create(&another, NULL, await_another, d) == 0;
+
+    net_server_drain(d->server, d->config->drain_ms);
+    if (!listens)
+        return;
+    pthread_cancel(another);
+    pthread_join(another, NULL);
+}
+
+static void run(struct daemon *d)
 {
     int which;
 
@@ -228,19 +293,24 @@ static void run(struct daemon *d, const sigset_t *signals)
               log_number("pid", getpid()),
               log_number("listeners", (int64_t)d->config->net.n_listeners));
     sd_notify(0, "READY=1");
-    while (sigwait(signals, &which) == 0 && which == SIGHUP)
+    while (sigwait(&d->signals, &which) == 0 && which == SIGHUP)
         reload(d);
     sd_notify(0, "STOPPING=1");
     log_event(d->log, LOG_LEVEL_INFO, "server.drain", log_number("signal", which));
-    net_server_drain(d->server, d->config->drain_ms);
+    drain(d);
 }
 
-/* Sessions that were cut off while they waited have answers under way, which close mailboxes. */
+/*
+ * Sessions that were cut off while they waited have answers under way, which close mailboxes. A
+ * change of many messages comes in steps, each asked for when the one before it is answered.
+ */
 static void await_answers(struct daemon *d)
 {
     net_server_settle(d->server);
-    store_quiesce(d->store);
-    net_server_settle(d->server);
+    while (store_is_asked(d->store)) {
+        store_quiesce(d->store);
+        net_server_settle(d->server);
+    }
 }
 
 /* Answers that are still under way go to workers, so these stop last. */
@@ -280,15 +350,14 @@ int cli_serve(struct cli *cli)
 {
     struct daemon d = {.cli = cli, .serving = -1};
     struct rlimit no_core = {0, 0};
-    sigset_t signals;
 
-    block_signals(&signals);
+    block_signals(&d.signals);
     setrlimit(RLIMIT_CORE, &no_core); /* a core would hold secrets */
     net_raise_file_limit();
     bool good = load(&d) && open_log(&d) && bind_all(&d) && become_user(&d) && open_store(&d) &&
                 open_auth(&d) && open_figures(&d);
     if (good)
-        run(&d, &signals);
+        run(&d);
     stop(&d);
     if (good)
         log_event(d.log, LOG_LEVEL_INFO, "server.stop", log_number("pid", getpid()));

@@ -164,10 +164,10 @@ void net_conn_close(struct net_conn *conn, const char *why)
 
     if (conn->phase == CONN_CLOSED)
         return;
+    if (!conn->end && !conn->summary.end) /* first: a session calls all that is closed lost */
+        conn->end = why;
     if (conn->session && conn->phase < CONN_FLUSHING && !conn->told_closed)
         conn->session->ops->closed(conn->session);
-    if (!conn->end && !conn->summary.end)
-        conn->end = why;
     conn->phase = CONN_CLOSED;
     if (conn->session)
         conn->session->ops->free(conn->session);

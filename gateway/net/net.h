@@ -92,6 +92,9 @@ struct err net_server_reload(struct net_server *server, const struct net_config 
  */
 void net_server_drain(struct net_server *server, uint64_t timeout_ms);
 
+/* Any thread: a net_server_drain() that waits, or comes, waits no longer. */
+void net_server_hurry(struct net_server *server);
+
 /* Run what has been posted to the workers until now. */
 void net_server_settle(struct net_server *server);
 

@@ -149,6 +149,7 @@ struct net_server {
     pthread_mutex_t mutex; /* with `emptied`: main waits for the workers */
     pthread_cond_t emptied;
     unsigned waiting_for;
+    bool hurry; /* under mutex */
 };
 
 void net_worker_init(struct net_worker *worker, struct net_server *server, unsigned index);

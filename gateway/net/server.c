@@ -411,13 +411,21 @@ void net_server_drain(struct net_server *server, uint64_t timeout_ms)
     atomic_store(&server->draining, true);
     on_all_workers(server, run_drain, NULL);
     pthread_mutex_lock(&server->mutex);
-    while (server->waiting_for && rc != ETIMEDOUT)
+    while (server->waiting_for && !server->hurry && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&server->emptied, &server->mutex, &until);
     pthread_mutex_unlock(&server->mutex);
     on_all_workers(server, run_cut_off, NULL);
     pthread_mutex_lock(&server->mutex);
     while (server->waiting_for)
         pthread_cond_wait(&server->emptied, &server->mutex);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+void net_server_hurry(struct net_server *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    server->hurry = true;
+    pthread_cond_signal(&server->emptied);
     pthread_mutex_unlock(&server->mutex);
 }
 

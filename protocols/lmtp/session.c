@@ -153,7 +153,8 @@ static enum session_next step(struct lmtp_session *s, bool *idle)
             line_skip(&s->lines, lmtp_take(s, rest));
         return NEXT_READ;
     }
-    if (s->timed_out || s->draining)
+    /* Who has begun a transaction may finish it: else all of it would come again. */
+    if (s->timed_out || (s->draining && !s->transaction))
         return farewell(s);
     switch (line_next(&s->lines, &line)) {
     case LINE_NONE:

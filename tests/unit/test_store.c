@@ -1,5 +1,7 @@
 #include "tests/support/store.h"
 
+#include <pthread.h>
+
 static void a_new_mailbox_has_its_special_folders(void **state)
 {
     struct bed bed;
@@ -125,6 +127,77 @@ static void copies_and_moves_keep_what_a_message_is(void **state)
     bed_done(&bed);
 }
 
+/* ---- closing down ---- */
+
+/* An executor whose tasks run when the test says so, as those of a worker that is asked to. */
+struct later {
+    struct executor executor;
+    pthread_mutex_t mutex;
+    struct task *posted[8];
+    size_t n;
+};
+
+static void later_post(struct executor *executor, struct task *task)
+{
+    struct later *later = (struct later *)executor;
+
+    pthread_mutex_lock(&later->mutex);
+    assert_true(later->n < 8);
+    later->posted[later->n++] = task;
+    pthread_mutex_unlock(&later->mutex);
+}
+
+static void later_run(struct later *later)
+{
+    struct task *tasks[8];
+
+    pthread_mutex_lock(&later->mutex);
+    size_t n = later->n;
+    memcpy(tasks, later->posted, sizeof tasks);
+    later->n = 0;
+    pthread_mutex_unlock(&later->mutex);
+    for (size_t i = 0; i < n; i++)
+        tasks[i]->run(tasks[i]);
+}
+
+static void note_done(struct store_op *op)
+{
+    *(bool *)op->owner = true;
+}
+
+static void a_request_is_asked_until_its_last_step_is_answered(void **state)
+{
+    struct later later = {.executor.post = later_post, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct store_expunge rq;
+    struct bed bed;
+    bool finished = false;
+    int rounds = 0;
+
+    (void)state;
+    bed_init(&bed);
+    uint64_t inbox = bed_find(&bed, "INBOX");
+    bed_append_many(&bed, inbox, 3500, FLAG_DELETED);
+    assert_false(store_is_asked(bed.store));
+    store_expunge_init(&rq);
+    rq.fid = inbox;
+    rq.uids = uids("1:3500");
+    rq.op.home = &later.executor;
+    rq.op.done = note_done;
+    rq.op.owner = &finished;
+    store_submit(bed.mb, &rq.op);
+    for (; store_is_asked(bed.store); rounds++) {
+        assert_false(finished);
+        store_quiesce(bed.store);
+        later_run(&later);
+    }
+    assert_true(finished);
+    assert_ok(rq.op.err);
+    assert_true(rounds > 2);
+    uidset_done(&rq.uids);
+    uidset_done(&rq.expunged);
+    bed_done(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +205,7 @@ int main(void)
         cmocka_unit_test(what_was_appended_is_there_to_the_byte_after_a_restart),
         cmocka_unit_test(flags_counters_and_runs_change_together),
         cmocka_unit_test(copies_and_moves_keep_what_a_message_is),
+        cmocka_unit_test(a_request_is_asked_until_its_last_step_is_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
