@@ -128,9 +128,26 @@ struct engine *store_engine(struct store *st)
     return st->engine;
 }
 
+/*
+ * What is deleted leaves the file as large as it was: its free pages are room as well as those of
+ * the disk. They are counted only where the disk has not enough.
+ */
+static bool is_below_reserve(struct store *st)
+{
+    struct engine_stats stats;
+    struct statvfs fs;
+
+    if (statvfs(st->dir, &fs) != 0)
+        return false;
+    uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (room >= st->config.reserve_bytes)
+        return false;
+    return failed(engine_stats(st->engine, &stats)) ||
+           room + stats.free_bytes < st->config.reserve_bytes;
+}
+
 bool store_low_space(struct store *st)
 {
-    struct statvfs fs;
     uint64_t now = clock_now().mono_ms;
 
     if (st->config.reserve_bytes == 0)
@@ -138,9 +155,7 @@ bool store_low_space(struct store *st)
     if (now - atomic_load(&st->space_checked_ms) > 1000 ||
         atomic_load(&st->space_checked_ms) == 0) {
         atomic_store(&st->space_checked_ms, now);
-        if (statvfs(st->dir, &fs) == 0)
-            atomic_store(&st->low_space,
-                         (uint64_t)fs.f_bavail * fs.f_frsize < st->config.reserve_bytes);
+        atomic_store(&st->low_space, is_below_reserve(st));
     }
     return atomic_load(&st->low_space);
 }

@@ -80,6 +80,12 @@ struct engine *store_engine(struct store *st);
  */
 struct err store_probe(struct store *st, uint64_t deadline_ms) MUST_USE;
 
+/*
+ * Is less left than the reserve, on the disk and of free pages in the store? Then new mail is
+ * refused. Asks the system at most once a second.
+ */
+bool store_low_space(struct store *st);
+
 /* ---- requests ---- */
 
 /*

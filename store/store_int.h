@@ -111,9 +111,6 @@ struct err tx_check_quota(const struct store_tx *tx, uint64_t bytes) MUST_USE;
 /* Begin a mailbox: record and special folders. Does nothing where there is one already. */
 struct err mailbox_create_step(struct store_tx *tx, struct store_op *op) MUST_USE;
 
-/* Is less left on the disk than the reserve? Asks the system at most once a second. */
-bool store_low_space(struct store *st);
-
 /* Work that store_close() has to wait for. */
 void store_background_begin(struct store *st);
 void store_background_end(struct store *st);

@@ -139,22 +139,6 @@ static void check_keys(struct check *check, const struct config *config)
     }
 }
 
-/* New mail is refused where less than the reserve is free. */
-static void check_reserve(struct check *check, const struct config *config, const char *dir)
-{
-    struct statvfs fs;
-
-    if (statvfs(dir, &fs) != 0)
-        return;
-    uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (room <= config->store.reserve_bytes) {
-        check->findings++;
-        cli_fail(check->cli, "%s: %llu MiB are free and the reserve is %llu MiB: no mail is taken",
-                 config->store.dir, (unsigned long long)room >> 20,
-                 (unsigned long long)config->store.reserve_bytes >> 20);
-    }
-}
-
 static void check_directory(struct check *check, const char *dir, const struct stat *st)
 {
     if (access(dir, R_OK | W_OK | X_OK) != 0)
@@ -163,18 +147,28 @@ static void check_directory(struct check *check, const char *dir, const struct s
         found(check, dir, "others than its owner can read it: chmod 700");
 }
 
+static const char no_room[] = "less is free than the reserve: no mail would be taken";
+
+/* The daemon makes it, where it may. */
+static void check_new_store(struct check *check, const struct store_config *config)
+{
+    char *parent = parent_of(config->dir);
+    struct statvfs fs;
+
+    check_file(check, config->dir);
+    if (statvfs(parent, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < config->reserve_bytes)
+        found(check, config->dir, no_room);
+    free(parent);
+}
+
 static void check_store(struct check *check, const struct config *config)
 {
     struct store_config probe = config->store;
     struct store *store;
     struct stat st;
 
-    if (stat(probe.dir, &st) != 0) { /* the daemon makes it, where it may */
-        char *parent = parent_of(probe.dir);
-
-        check_file(check, probe.dir);
-        check_reserve(check, config, parent);
-        free(parent);
+    if (stat(probe.dir, &st) != 0) {
+        check_new_store(check, &probe);
         return;
     }
     if (!S_ISDIR(st.st_mode)) {
@@ -182,13 +176,17 @@ static void check_store(struct check *check, const struct config *config)
         return;
     }
     check_directory(check, probe.dir, &st);
-    check_reserve(check, config, probe.dir);
     probe.create = false;
     struct err e = store_open(&probe, NULL, &store);
-    if (!failed(e))
-        store_close(store);
-    else if (e.code != ERR_NOT_FOUND)
+    if (e.code == ERR_NOT_FOUND)
+        return;
+    if (failed(e)) {
         found(check, probe.dir, e.why);
+        return;
+    }
+    if (store_low_space(store))
+        found(check, probe.dir, no_room);
+    store_close(store);
 }
 
 static void check_files(struct check *check, const struct config *config)

@@ -100,7 +100,7 @@ struct lmdb_writer {
     uint64_t round;
     uint8_t *scratch; /* ENGINE_VALUE_MAX bytes */
     bool dead_known;  /* there may be something to sweep */
-    bool tight;       /* something was refused for want of space */
+    bool settled;     /* what the last commits freed can be used: see make_space_usable() */
     uint64_t sweep_at_ms, sweep_after_id;
     uint64_t last_txn; /* of our last commit */
 };

@@ -282,23 +282,6 @@ static int sweep_slice(struct sweep *sw, enum lmdb_swept *how)
     return 0;
 }
 
-/*
- * LMDB uses pages again two transactions after the one that freed them. Where space is wanted now,
- * make the one in between.
- */
-static void make_space_usable(struct lmdb_engine *eng)
-{
-    struct lmdb_state state;
-    MDB_txn *txn;
-
-    if (!eng->writer.tight || lmdb_begin(eng, &txn))
-        return;
-    if (lmdb_state_get(eng, txn, &state) || lmdb_state_put(eng, txn, &state))
-        lmdb_abort(eng, txn);
-    else if (lmdb_commit(eng, txn) == 0)
-        eng->writer.tight = false;
-}
-
 /* With the write transaction and the lock on the pins of all. */
 static enum lmdb_swept sweep_alone(struct lmdb_engine *eng, MDB_txn *txn)
 {
@@ -316,6 +299,7 @@ static enum lmdb_swept sweep_alone(struct lmdb_engine *eng, MDB_txn *txn)
         lmdb_abort(eng, txn);
         return how;
     }
+    eng->writer.settled = false;
     return lmdb_commit(eng, txn) ? SWEPT_NONE : SWEPT_SOME;
 }
 
@@ -336,7 +320,5 @@ enum lmdb_swept lmdb_sweep(struct lmdb_engine *eng)
     }
     enum lmdb_swept how = sweep_alone(eng, txn);
     sweeping_end(eng);
-    if (how == SWEPT_SOME)
-        make_space_usable(eng);
     return how;
 }

@@ -184,8 +184,6 @@ static void answer(struct lmdb_engine *eng, struct engine_batch *batch, enum eng
     uint64_t version = batch->version;
 
     stage_free(eng, batch);
-    if (e.code == ERR_NO_SPACE)
-        eng->writer.tight = true;
     engine_batch_answer(batch, end, e);
     if (end == ENGINE_DONE)
         lmdb_notify(p, version);
@@ -245,10 +243,40 @@ static int run_group(struct lmdb_engine *eng, MDB_txn *txn, struct engine_batch 
     uint64_t id = mdb_txn_id(txn);
     int rc = lmdb_commit(eng, txn);
     if (rc == 0) {
+        eng->writer.settled = false;
         eng->writer.last_txn = id;
         eng->writer.dead_known |= made_dead;
     }
     return rc;
+}
+
+/*
+ * LMDB uses pages again two transactions after the one that freed them. Before anything is refused
+ * for want of space, make the one in between, where there was none since the last change. True:
+ * there may be room now.
+ */
+static bool make_space_usable(struct lmdb_engine *eng)
+{
+    struct lmdb_state state;
+    MDB_txn *txn;
+
+    if (eng->writer.settled || lmdb_begin(eng, &txn))
+        return false;
+    eng->writer.settled = true;
+    if (lmdb_state_get(eng, txn, &state) || lmdb_state_put(eng, txn, &state)) {
+        lmdb_abort(eng, txn);
+        return false;
+    }
+    return lmdb_commit(eng, txn) == 0;
+}
+
+/* Was the one batch that ran refused for want of space, by LMDB or by the commit? */
+static bool had_no_room(const struct engine_batch *batch, size_t ran, int rc)
+{
+    if (ran != 1)
+        return false;
+    return rc ? commit_err(rc).code == ERR_NO_SPACE
+              : batch->end == ENGINE_REFUSED && batch->err.code == ERR_NO_SPACE;
 }
 
 static void run_batches(struct lmdb_engine *eng, struct engine_batch **batches, size_t n);
@@ -279,6 +307,8 @@ static void run_batches(struct lmdb_engine *eng, struct engine_batch **batches, 
             return;
         }
         rc = run_group(eng, txn, batches, n, &ran);
+        if (had_no_room(batches[0], ran, rc) && make_space_usable(eng))
+            continue;
         if (rc)
             commit_one_by_one(eng, batches, ran, rc);
         else
@@ -346,6 +376,8 @@ static void stage(struct lmdb_engine *eng, struct engine_batch *batch)
 {
     int rc = stage_slice(eng, batch);
 
+    if (rc && commit_err(rc).code == ERR_NO_SPACE)
+        (void)make_space_usable(eng); /* for who comes next */
     if (rc)
         answer_failed(eng, unlink_at(&eng->writer, place_of(&eng->writer, batch)), rc);
 }

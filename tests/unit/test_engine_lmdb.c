@@ -495,6 +495,51 @@ static void a_full_disk_refuses_only_what_does_not_fit(void **state)
     assert_sound(b);
 }
 
+/* Of a size that many of them are swept in more than one slice. */
+enum { PIECE_BYTES = 300000 };
+
+static bool store_piece(struct bench *b, struct engine_partition *p, size_t n, uint64_t *id)
+{
+    uint8_t *bytes = bytes_make(PIECE_BYTES, n);
+    struct engine_new_blob blob = blob_make(bytes, PIECE_BYTES, "");
+    struct job job = JOB(p, {.kind = OP_LINK, .hash = blob.hash});
+
+    job.batch.blobs = &blob;
+    job.batch.n_blobs = 1;
+    job_run(b, &job);
+    *id = job.linked.id;
+    free(bytes);
+    if (job.batch.end != ENGINE_DONE)
+        assert_code(job.batch.err, ERR_NO_SPACE);
+    return job.batch.end == ENGINE_DONE;
+}
+
+static void what_is_deleted_on_a_full_disk_makes_room_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct engine_partition *p = bench_partition(b, 5);
+    uint64_t ids[100];
+    size_t n = 0;
+    struct engine_stats st;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_ok(engine_stats(b->engine, &st));
+    limit_file_size(st.file_bytes + (12 << 20));
+    while (n < 100 && store_piece(b, p, n, &ids[n]))
+        n++;
+    assert_in_range(n, 20, 60);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 15; i++)
+            unlink_blob(b, p, ids[--n]);
+        bench_swept(b, 0);
+        for (size_t i = 0; i < 12; i++, n++) /* the very first one fits */
+            assert_true(store_piece(b, p, 1000 + n + 100 * (size_t)round, &ids[n]));
+    }
+    limit_file_size(0);
+    engine_partition_close(p);
+    assert_sound(b);
+}
+
 /* Keys that are far from one another. */
 static struct err put_too_many(struct engine_write *w, struct job *job)
 {
@@ -968,6 +1013,7 @@ int main(int argc, char **argv)
         TEST(little_address_space_makes_a_smaller_map),
         TEST(a_full_map_refuses_only_what_does_not_fit),
         TEST(a_full_disk_refuses_only_what_does_not_fit),
+        TEST(what_is_deleted_on_a_full_disk_makes_room_at_once),
         TEST(a_batch_that_changes_too_much_is_refused),
         TEST(a_batch_that_waited_too_long_is_not_tried),
         TEST(a_flipped_bit_in_a_blob_is_noticed),
