@@ -1,9 +1,9 @@
 """A file system of 24 MB under the store, the log and the audit file, and more mail than fits.
 
 Needs root and the right to mount; where that is not given (a container without it), it says so."""
-import json
 import os
 import pathlib
+import re
 import subprocess
 
 import gate as gates
@@ -43,7 +43,7 @@ class SmallGate(gates.Gate):
         return fs.f_bavail * fs.f_frsize
 
     def fill(self):
-        """Whatever the store left."""
+        """Whatever the store left, behind the filler that make_room() removes."""
         with open(self.small / "filler", "ab", buffering=0) as file:
             for size in (1 << 20, 4096, 512, 1):
                 try:
@@ -68,6 +68,7 @@ def small(request, tmp_path):
     try:
         g.add_user("alice", "secret")
         g.add_user("bob", "secret")
+        (where / "filler").write_bytes(bytes(1 << 20))
         g.start()
         yield g
         g.verify()
@@ -170,27 +171,29 @@ def test_what_is_deleted_makes_room(small):
 
 
 def test_who_logs_on_is_answered_although_nothing_can_be_written(small):
-    """Records and log lines are lost, counted, and told when there is room again."""
+    """Records that cannot be written are counted, and it is told how many when there is room again."""
     g, book = small, Book(small)
     book.until_full()
-    g.fill()
-    assert g.free() < 4096
-    for _ in range(30):
-        assert g.imap("bob", "secret").logout()[0] == "BYE"
-        with gates.Raw(g, "pop3") as raw:
-            raw.line(), raw.cmd("USER bob")
-            assert raw.cmd("PASS wrong") == b"-ERR [AUTH] LOGIN FAILURE"
+    answered = 0
+
+    def recorded():
+        return sum(r["reason"] == "wrong-secret" for r in g.records())
+
+    while recorded() == answered:  # a file may have some room behind its end
+        assert answered < 1000
+        g.fill()
+        for _ in range(10):
+            assert g.imap("bob", "secret").logout()[0] == "BYE"
+            with gates.Raw(g, "pop3") as raw:
+                raw.line(), raw.cmd("USER bob")
+                assert raw.cmd("PASS wrong") == b"-ERR [AUTH] LOGIN FAILURE"
+            answered += 1
     g.make_room()
     g.imap("bob", "secret").logout()
-    g.imap("bob", "secret").logout()
     log = g.own_log.read_text()
-    if "audit.file.failed" not in log:  # that line found no room itself
-        assert "log.lost lines=" in log
-    assert "audit.file.recovered lost=" in log or "log.lost lines=" in log
-    for line in g.audit.read_text().splitlines():
-        json.loads(line)  # no line is half a line
-    for line in log.splitlines():
-        assert line.startswith("20") and line.split()[1] in ("debug", "info", "warn", "error"), line
+    assert int(re.search(r"audit.file.recovered lost=(\d+)", log)[1]) >= answered - recorded()
+    for line in log.splitlines():  # no line is half a line
+        assert re.match(r"20\S+ (debug|info|warn|error) [a-z0-9._]+( |$)", line), line
     assert g.records()[-1]["identity"] == "bob"
     book.holds(g)
 
