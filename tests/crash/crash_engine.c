@@ -1,11 +1,10 @@
 /*
  * The LMDB engine under kill -9.
  *
- * A child submits numbered batches, 16 at a time, and tells each that was answered. Batch i stores
- * a blob made from i under the key i, and deletes key and blob i - KEPT. It is killed at a random
- * instant; then the store must hold exactly what some number of batches leaves, no fewer than were
- * answered and no more than were submitted. In every other round this process has the store open
- * as well while the child dies.
+ * A child submits numbered batches (crash_load.h), 16 at a time, and tells each that was answered.
+ * It is killed at a random instant; then the store must hold exactly what some number of batches
+ * leaves, no fewer than were answered and no more than were submitted. In every other round this
+ * process has the store open as well while the child dies.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,77 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/engine.h"
+#include "tests/support/crash_load.h"
 
 extern char **environ;
 
-enum { PARTITION = 5, IN_FLIGHT = 16, KEPT = 40, MOST_ACKS = 60 };
-
-/* ---- what batch i is ---- */
-
-static size_t blob_len(uint64_t i)
-{
-    struct rng rng = {i};
-
-    return i % 25 == 0 ? 5 << 20 : 2000 + rng_below(&rng, 150000);
-}
-
-static void key_of(char key[24], uint64_t i)
-{
-    snprintf(key, 24, "%llu", (unsigned long long)i);
-}
-
-struct load {
-    struct job job;
-    uint64_t i;
-    uint8_t *bytes;
-    struct engine_new_blob blob;
-};
-
-static struct err drop_old(struct engine_write *w, uint64_t i)
-{
-    struct slice value;
-    uint64_t id;
-    char key[24];
-
-    key_of(key, i);
-    struct err e = engine_get(engine_write_read(w), slice_str(key), &value);
-    if (failed(e) || !slice_to_u64(value, &id))
-        return e;
-    e = engine_blob_unlink(w, id);
-    return failed(e) ? e : engine_delete(w, slice_str(key));
-}
-
-static struct err run_load(struct engine_write *w, struct job *job)
-{
-    struct load *load = (struct load *)job;
-    struct engine_blob_info info;
-    char key[24], value[24];
-
-    struct err e = engine_blob_link(w, load->blob.hash, &info);
-    if (failed(e))
-        return e;
-    key_of(key, load->i);
-    key_of(value, info.id);
-    e = engine_put(w, slice_str(key), slice_str(value));
-    if (failed(e) || load->i <= KEPT)
-        return e;
-    return drop_old(w, load->i - KEPT);
-}
-
-static void load_submit(struct bench *b, struct engine_partition *p, struct load *load, uint64_t i)
-{
-    static const struct op call = {.kind = OP_CALL, .call = run_load};
-
-    load->i = i;
-    load->bytes = bytes_make(blob_len(i), i);
-    load->blob = blob_make(load->bytes, blob_len(i), "meta");
-    load->job = job_make(p, &call, 1);
-    load->job.batch.blobs = &load->blob;
-    load->job.batch.n_blobs = 1;
-    memcpy(load->job.batch.id, &i, sizeof i);
-    job_submit(b, &load->job);
-}
+enum { IN_FLIGHT = 16, MOST_ACKS = 60 };
 
 /* ---- the child ---- */
 
@@ -96,31 +29,31 @@ static void tell(uint64_t i)
 static int child(const char *dir)
 {
     struct bench b = {.dir = mem_str(dir), .loop = test_loop_new()};
-    struct load loads[IN_FLIGHT];
+    struct crash_load loads[IN_FLIGHT];
 
     bench_open(&b);
-    struct engine_partition *p = bench_partition(&b, PARTITION);
+    struct engine_partition *p = bench_partition(&b, CRASH_PARTITION);
     uint64_t version = bench_version(p);
 
     /* The last one is repeated: it is recognised. */
     if (version) {
-        load_submit(&b, p, &loads[0], version);
+        crash_submit(&b, p, &loads[0], version);
         job_wait(&b, &loads[0].job);
         if (!loads[0].job.batch.repeated || loads[0].job.batch.version != version)
             _exit(4);
         free(loads[0].bytes);
     }
     for (uint64_t i = version + 1; i <= version + IN_FLIGHT; i++)
-        load_submit(&b, p, &loads[i % IN_FLIGHT], i);
+        crash_submit(&b, p, &loads[i % IN_FLIGHT], i);
     for (uint64_t i = version + 1;; i++) {
-        struct load *load = &loads[i % IN_FLIGHT];
+        struct crash_load *load = &loads[i % IN_FLIGHT];
 
         job_wait(&b, &load->job);
         if (load->job.batch.end != ENGINE_DONE || load->job.batch.version != i)
             _exit(5);
         tell(i);
         free(load->bytes);
-        load_submit(&b, p, load, i + IN_FLIGHT);
+        crash_submit(&b, p, load, i + IN_FLIGHT);
     }
 }
 
@@ -167,41 +100,6 @@ static uint64_t run_and_kill(const char *dir, struct rng *rng)
     return last;
 }
 
-static void check_batch(struct engine_partition *p, uint64_t i, bool kept)
-{
-    char key[24];
-    uint64_t id;
-
-    key_of(key, i);
-    char *value = bench_get(p, key);
-    assert_int_equal(value != NULL, kept);
-    if (kept) {
-        uint8_t *bytes = bytes_make(blob_len(i), i);
-
-        assert_true(slice_to_u64(slice_str(value), &id));
-        assert_blob(p, id, bytes, blob_len(i));
-        free(bytes);
-    }
-    free(value);
-}
-
-static void check(struct bench *b, uint64_t told)
-{
-    struct engine_partition *p = bench_partition(b, PARTITION);
-    uint64_t version = bench_version(p);
-    struct engine_stats st;
-
-    assert_in_range(version, told, told + IN_FLIGHT);
-    for (uint64_t i = version > 2 * KEPT ? version - 2 * KEPT : 1; i <= version + IN_FLIGHT; i++)
-        check_batch(p, i, i <= version && i + KEPT > version);
-    assert_sound(b);
-    bench_swept(b, 0);
-    assert_ok(engine_stats(b->engine, &st));
-    assert_int_equal(st.blobs, version < KEPT ? version : KEPT);
-    assert_sound(b);
-    engine_partition_close(p);
-}
-
 static unsigned rounds(void)
 {
     const char *text = getenv("GATEPOST_CRASH_ROUNDS");
@@ -225,7 +123,7 @@ static void nothing_answered_is_lost_and_nothing_is_half_done(void **state)
         uint64_t told = run_and_kill(b.dir, &rng);
         if (!stay_open)
             bench_open(&b);
-        check(&b, told);
+        crash_check(&b, told, told + IN_FLIGHT);
     }
     bench_done(&b);
 }

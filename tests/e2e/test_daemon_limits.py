@@ -56,6 +56,18 @@ def test_an_unfinished_handshake_is_ended(impatient, listener, said):
         assert b"BYE" not in raw.rest()
 
 
+def test_a_peer_that_takes_nothing_is_left(tmp_path):
+    with gates.Gate(tmp_path, limits="write-timeout = 500ms") as g:
+        g.add_user("alice", "secret")
+        g.deliver("alice", b"Subject: big\r\n\r\n" + (b"z" * 76 + b"\r\n") * 100_000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.connect(("127.0.0.1", g.ports["imap"]))
+            s.sendall(b"a LOGIN alice secret\r\nb SELECT INBOX\r\nc FETCH 1 BODY.PEEK[]\r\n")
+            gates.until(lambda: [line for line in g.log_text().splitlines() if "session.end" in line
+                                 and 'user="alice"' in line and 'end="timeout"' in line], "the time-out")
+
+
 def test_the_log_tells_time_outs(impatient):
     text_of(impatient, "lmtp")
     ended = [line for line in impatient.log_text().splitlines() if "session.end" in line]
