@@ -60,7 +60,7 @@ enum line_found line_next(struct line_reader *r, struct slice *line)
     }
     struct slice found = slice_head(in, at);
 
-    if (at > 0 && found.ptr[at - 1] == '\r')
+    if (found.len && found.ptr[found.len - 1] == '\r')
         found.len--;
     consume(r, at + 1);
     if (r->skipping || found.len > r->in.max - LINE_END) {

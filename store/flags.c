@@ -108,13 +108,11 @@ static struct err change_some(struct store_tx *tx, struct flags_batch *b, bool *
     uint32_t uid;
 
     while (at <= UINT32_MAX && uidset_next(&b->rq->uids, (uint32_t)at, &uid)) {
-        struct err e = OK;
-
         *more = batch_is_full(b);
         b->rq->batch_next = at;
         if (*more)
             return OK;
-        e = group_load(tx, b->rq->fid, uid, &group);
+        struct err e = group_load(tx, b->rq->fid, uid, &group);
         if (e.code == ERR_NOT_FOUND)
             return OK;
         if (!failed(e))

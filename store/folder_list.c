@@ -188,7 +188,8 @@ struct err store_folder_list(struct store_read *rd, bool all, struct arena *in,
         e = store_subscriptions(rd, in, &tree.subscribed, &tree.n_subscribed);
     if (failed(e))
         return e;
-    qsort(tree.all, tree.n, sizeof *tree.all, by_place);
+    if (tree.n)
+        qsort(tree.all, tree.n, sizeof *tree.all, by_place);
     tree.out = arena_array(in, tree.n, sizeof *tree.out);
     walk(&tree, all ? SPECIAL_ROOT : SPECIAL_IPM_SUBTREE);
     *out = tree.out;

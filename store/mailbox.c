@@ -159,7 +159,7 @@ void store_background_end(struct store *st)
 
 static struct mailbox **bucket_of(struct store *st, uint64_t id)
 {
-    return &st->buckets[(id * 0x9E3779B97F4A7C15ull >> 32) % st->n_buckets];
+    return &st->buckets[(id * 0x9E3779B97F4A7C15ull >> 32) & (st->n_buckets - 1)];
 }
 
 static void grow_table(struct store *st)

@@ -215,6 +215,7 @@ struct err store_run(struct mailbox *mb, struct store_op *op)
     void *owner = op->owner;
 
     waiter_init(&run.waiter);
+    /* cppcheck-suppress autoVariables ; it lives until the answer is here */
     op->home = &run.waiter.executor;
     op->done = run_now_done;
     op->owner = &run;

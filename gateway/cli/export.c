@@ -121,9 +121,9 @@ static void put_flags(struct maildir *dir, uint16_t flags, const struct keyword_
 
     for (uint32_t i = 0; set && i < set->n; i++)
         has[(unsigned char)letter_of(dir, set->names[i])] = true;
-    for (unsigned char c = 'A'; c <= 'z'; c++)
+    for (int c = 'A'; c <= 'z'; c++)
         if (has[c])
-            buf_putc(out, c);
+            buf_putc(out, (uint8_t)c);
 }
 
 /* ---- messages ---- */

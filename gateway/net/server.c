@@ -162,7 +162,6 @@ static struct err prepare_one(struct net_server *server, const struct net_listen
     struct net_endpoint *endpoint =
         config->path || config->port ? endpoint_find(server, name) : NULL;
     struct net_listener *listener;
-    struct err e = OK;
 
     free(name);
     if (endpoint && endpoint->wanted) {
@@ -170,7 +169,8 @@ static struct err prepare_one(struct net_server *server, const struct net_listen
                    endpoint->name);
         return ERR(ERR_INVALID, "two listeners on one address");
     }
-    e = listener_new(config, settings, endpoint ? endpoint->listener : NULL, why, &listener);
+    struct err e =
+        listener_new(config, settings, endpoint ? endpoint->listener : NULL, why, &listener);
     if (failed(e))
         return e;
     if (!endpoint) {

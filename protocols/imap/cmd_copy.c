@@ -76,7 +76,7 @@ static enum imap_step copied(struct imap_session *s, struct imap_cmd *c)
 static bool find_target(struct imap_session *s, struct imap_cmd *c, struct slice path,
                         uint64_t *fid)
 {
-    struct store_folder folder;
+    struct store_folder folder = {.visible = false};
     struct store_read *rd;
     struct err e = store_read_begin(s->mailbox, &rd);
 
@@ -84,15 +84,17 @@ static bool find_target(struct imap_session *s, struct imap_cmd *c, struct slice
         e = store_folder_find(rd, path, &folder);
         store_read_end(rd);
     }
-    if (e.code == ERR_NOT_FOUND || (!failed(e) && !folder.visible))
-        (void)imap_no(c, "[TRYCREATE]", "There is no such mailbox");
-    else if (failed(e))
+    if (failed(e) && e.code != ERR_NOT_FOUND)
         (void)imap_no_err(s, c, e);
+    else if (!folder.visible)
+        (void)imap_no(c, "[TRYCREATE]", "There is no such mailbox");
     else if (folder.noselect)
         (void)imap_no(c, "[CANNOT]", "That name holds no messages");
-    else
+    else {
         *fid = folder.fid;
-    return !failed(e) && folder.visible && !folder.noselect;
+        return true;
+    }
+    return false;
 }
 
 static enum imap_step run_copy(struct imap_session *s, struct imap_cmd *c, bool move)

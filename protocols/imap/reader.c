@@ -3,6 +3,8 @@
 #include "protocols/imap/command.h"
 #include "protocols/imap/life.h"
 
+#include <assert.h>
+
 /* ---- limits ---- */
 
 static size_t limit(size_t configured, size_t otherwise)
@@ -133,6 +135,7 @@ static struct slice piece_of(const struct imap_session *s, size_t from)
 
 static struct slice without_line_end(struct slice line)
 {
+    assert(line.len > 0);
     line.len--;
     if (line.len && line.ptr[line.len - 1] == '\r')
         line.len--;

@@ -167,7 +167,7 @@ struct err lmdb_snapshot(struct lmdb_engine *eng, uint64_t partition_id, struct 
 struct err lmdb_read_begin(struct engine_partition *partition, struct engine_read **out)
 {
     struct lmdb_engine *eng = (struct lmdb_engine *)partition->engine;
-    struct lmdb_read *rd;
+    struct lmdb_read *rd = NULL;
 
     struct err e = lmdb_snapshot(eng, partition->id, &rd);
     if (!failed(e))

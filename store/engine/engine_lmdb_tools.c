@@ -360,7 +360,7 @@ static int compact_locked(const char *dir, int dir_fd)
 
 struct err engine_lmdb_compact(const char *dir, struct log *log)
 {
-    struct err e = OK;
+    struct err e;
     int lock_fd = -1, dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (dir_fd < 0)

@@ -16,7 +16,7 @@ struct pending {
 
 static bool ends_atom(uint8_t c)
 {
-    return is_space(c) || (c && memchr("()<>@,;:\"", c, 9));
+    return is_space(c) || (c && strchr("()<>@,;:\"", c));
 }
 
 static struct slice take_atom(struct slice *s, bool (*ends)(uint8_t))
@@ -62,7 +62,7 @@ static void take_word(struct slice *s, struct pending *p)
 
 static bool ends_domain(uint8_t c)
 {
-    return is_space(c) || (c && memchr("()<>@,;:", c, 8));
+    return is_space(c) || (c && strchr("()<>@,;:", c));
 }
 
 /*

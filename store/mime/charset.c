@@ -156,6 +156,8 @@ static void put_utf16(struct buf *out, const UChar *from, const UChar *end, uint
     uint8_t text[3 * PIECE + 4], *to = text;
 
     for (; from < end; from++) {
+        /* ICU wrote them through the end of its own that it was given.
+         * NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
         uint32_t c = *from;
 
         if (*lead && U16_IS_TRAIL(c)) {
@@ -215,6 +217,18 @@ struct err mime_to_utf8(struct slice charset, struct slice bytes, struct buf *ou
     return out->failed ? ERR(ERR_TOO_BIG, "text is too big in UTF-8") : OK;
 }
 
+/* At most PIECE units of UTF-16 off the front of *text; returns how many. */
+static int32_t take_utf16(struct slice *text, UChar wide[PIECE])
+{
+    int32_t n = 0;
+
+    while (text->len && n + 2 <= PIECE) {
+        UChar32 c = (UChar32)utf8_take(text);
+        U16_APPEND_UNSAFE(wide, n, c);
+    }
+    return n;
+}
+
 static void convert_back(UConverter *converter, struct slice text, struct buf *out)
 {
     static const UChar substitute[] = {'?'};
@@ -225,12 +239,8 @@ static void convert_back(UConverter *converter, struct slice text, struct buf *o
     ucnv_setSubstString(converter, substitute, 1, &status);
     while (text.len && !out->failed) {
         const UChar *from = wide;
-        int32_t n = 0;
+        int32_t n = take_utf16(&text, wide);
 
-        while (text.len && n + 2 <= PIECE) {
-            UChar32 c = (UChar32)utf8_take(&text);
-            U16_APPEND_UNSAFE(wide, n, c);
-        }
         do {
             char *to = narrow;
 

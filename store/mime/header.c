@@ -1,5 +1,7 @@
 #include "store/mime/mime_int.h"
 
+#include <assert.h>
+
 /* ---- fields ---- */
 
 /* The length of "name" in front of "name:", or 0. Anything but controls and spaces may be in it. */
@@ -146,6 +148,7 @@ bool mime_is_ascii(struct slice s)
 
 static void words_copy(struct words *w, struct slice piece)
 {
+    assert(w->copy || (w->cap == 0 && w->len == 0));
     if (piece.len > w->cap - w->len) {
         size_t cap = w->cap ? w->cap : 64;
 

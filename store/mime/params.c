@@ -114,7 +114,7 @@ static bool is_type_token(struct slice s)
     if (s.len == 0 || s.len > 127)
         return false;
     for (size_t i = 0; i < s.len; i++)
-        if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7F || memchr("()<>@,;:\\\"/[]?=", s.ptr[i], 15))
+        if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7F || strchr("()<>@,;:\\\"/[]?=", s.ptr[i]))
             return false;
     return true;
 }

@@ -98,7 +98,7 @@ struct slice mime_base_subject(struct slice subject, struct arena *in, bool *is_
     for (;;) {
         s = cut_leaders(cut_trailers(s, is_reply), is_reply);
         /* Step 6 */
-        if (!slice_istarts(s, S("[fwd:")) || s.ptr[s.len - 1] != ']')
+        if (!slice_istarts(s, S("[fwd:")) || !slice_ends(s, S("]")))
             return s;
         s = slice_sub(s, 5, s.len - 6);
         *is_reply = true;

@@ -610,8 +610,8 @@ static void a_mailbox_may_hold_more_than_65536_messages(void **state)
     assert_slice(fixture_say(fs, "STAT\r\n"), "+OK 70000 770000\r\n");
     struct slice got = fixture_say(fs, "LIST\r\n");
     uint32_t lines = 0;
-    for (struct slice line; got.len > 0; lines++)
-        line = slice_cut(&got, '\n'), (void)line;
+    for (; got.len > 0; lines++)
+        (void)slice_cut(&got, '\n');
     assert_int_equal(lines, N + 2);
     got = fixture_say(fs, "UIDL\r\n");
     assert_true(slice_find(got, S("\r\n65537 ")) < got.len);
