@@ -67,6 +67,11 @@ struct err store_open(const struct store_config *config, struct log *log, struct
     return failed(e) ? e : store_open_engine(config, engine, log, out);
 }
 
+void store_suspect(void)
+{
+    engine_lmdb_suspect();
+}
+
 static struct err change_nothing(struct engine_write *w, struct engine_batch *batch)
 {
     (void)w, (void)batch;

@@ -643,6 +643,12 @@ struct err store_verify(struct store *st, void (*finding)(void *ctx, const char 
 /* Make a store of a backup: new replica GUIDs, new UIDVALIDITYs. Both are directories. */
 struct err store_restore(const char *backup_dir, const char *store_dir, struct log *log) MUST_USE;
 
+/*
+ * For a handler of fatal signals: let the next opening of every store that this process has open
+ * look at all its pages first. Async-signal-safe.
+ */
+void store_suspect(void);
+
 /* Rewrite the file without its free pages. ERR_DENIED: another process has it open. */
 struct err store_compact(const char *dir, struct log *log) MUST_USE;
 

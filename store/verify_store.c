@@ -225,8 +225,10 @@ struct err store_verify(struct store *st, void (*finding)(void *ctx, const char 
 {
     struct store_verify_report sum = {0};
     struct verify v = {.store = st, .finding = finding, .ctx = ctx, .report = &sum};
-    struct err e = for_each_mailbox(&v, check_mailbox);
+    struct err e = engine_sound(st->engine, engine_finding, &v);
 
+    if (!failed(e))
+        e = for_each_mailbox(&v, check_mailbox);
     if (!failed(e))
         e = check_blobs(&v);
     if (!failed(e))

@@ -4,7 +4,7 @@
 usage: tidy.py BUILD-DIRECTORY JOBS [PATH...]
 
 A file that was clean is remembered by a hash of itself, the project's headers that it includes, its
-compile command and .clang-tidy. PATHs (prefixes) narrow it down. Exit status 1: there are findings.
+compile command and the settings. PATHs (prefixes) narrow it down. Exit status 1: there are findings.
 """
 import concurrent.futures
 import hashlib
@@ -46,7 +46,8 @@ def sources(entry):
 
 def key(entry, version):
     digest = hashlib.sha256()
-    for text in (version, entry["command"], (TOP / ".clang-tidy").read_text(), *TIDY):
+    settings = [(TOP / name).read_text() for name in (".clang-tidy", "tests/.clang-tidy")]
+    for text in (version, entry["command"], *settings, *TIDY):
         digest.update(text.encode())
     for path in sources(entry):
         digest.update(pathlib.Path(path).read_bytes())

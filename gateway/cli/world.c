@@ -31,9 +31,23 @@ static bool load_config(const struct cli *cli, struct config **out)
     return !failed(e);
 }
 
+/* What the store finds wrong is for whoever runs the command. */
+static void print_trouble(struct log *log, enum log_level level, const char *event,
+                          const struct log_field *fields, size_t n)
+{
+    (void)log, (void)level;
+    fprintf(stderr, "gatepost: %s", event);
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].kind == LOG_FIELD_TEXT)
+            fprintf(stderr, ": %.*s", SLICE_ARG(fields[i].text));
+    fputc('\n', stderr);
+}
+
+static struct log trouble = {LOG_LEVEL_ERROR, print_trouble};
+
 static bool open_store(const struct cli *cli, struct cli_world *world)
 {
-    struct err e = store_open(&world->config->store, NULL, &world->store);
+    struct err e = store_open(&world->config->store, &trouble, &world->store);
 
     if (failed(e))
         return cli_fail_err(cli, world->config->store.dir, e), false;

@@ -1,12 +1,12 @@
 #include "gateway/net/net_int.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/signals.h"
 
 void net_worker_touch(struct net_worker *worker)
 {
@@ -214,11 +214,11 @@ static void run(void *arg)
 
 void net_worker_start(struct net_worker *worker)
 {
-    sigset_t all, before;
+    sigset_t others, before;
 
     /* Signals are main's. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    signals_but_faults(&others);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
     if (uv_thread_create(&worker->thread, run, worker) != 0)
         abort();
     pthread_sigmask(SIG_SETMASK, &before, NULL);

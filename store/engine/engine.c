@@ -272,6 +272,12 @@ struct err engine_partition_next(struct engine *engine, uint64_t after, uint64_t
     return engine->ops->partition_next(engine, after, id);
 }
 
+struct err engine_sound(struct engine *engine, void (*finding)(void *ctx, const char *text),
+                        void *ctx)
+{
+    return engine->ops->sound(engine, finding, ctx);
+}
+
 struct err engine_verify(struct engine *engine, void (*finding)(void *ctx, const char *text),
                          void *ctx)
 {

@@ -284,6 +284,14 @@ struct err engine_stats(struct engine *engine, struct engine_stats *out) MUST_US
 struct err engine_partition_next(struct engine *engine, uint64_t after, uint64_t *id) MUST_USE;
 
 /*
+ * May what is stored be walked at all? Ask before engine_verify(), and before much is read where
+ * damage is suspected: a walk over what is damaged below all checksums can end the process.
+ * ERR_CORRUPT: no; `finding` was told why. Reads the indexes, not the blobs.
+ */
+struct err engine_sound(struct engine *engine, void (*finding)(void *ctx, const char *text),
+                        void *ctx) MUST_USE;
+
+/*
  * Check the engine's own invariants on a live store: every chunk against its checksum, every blob
  * against its hash, indexes against each other. `finding` is told each fault, in words.
  */

@@ -636,6 +636,12 @@ static struct err partition_next(struct engine *engine, uint64_t after, uint64_t
     return engine_partition_next(((struct faulty *)engine)->inner, after, id);
 }
 
+static struct err sound(struct engine *engine, void (*finding)(void *ctx, const char *text),
+                        void *ctx)
+{
+    return engine_sound(((struct faulty *)engine)->inner, finding, ctx);
+}
+
 static struct err verify(struct engine *engine, void (*finding)(void *ctx, const char *text),
                          void *ctx)
 {
@@ -776,6 +782,7 @@ static const struct engine_ops faulty_ops = {
     .watch_stop = watch_stop,
     .stats = stats,
     .partition_next = partition_next,
+    .sound = sound,
     .verify = verify,
     .backup = backup,
     .close = faulty_close,

@@ -53,6 +53,8 @@ struct engine_ops {
 
     struct err (*stats)(struct engine *engine, struct engine_stats *out);
     struct err (*partition_next)(struct engine *engine, uint64_t after, uint64_t *id);
+    struct err (*sound)(struct engine *engine, void (*finding)(void *ctx, const char *text),
+                        void *ctx);
     struct err (*verify)(struct engine *engine, void (*finding)(void *ctx, const char *text),
                          void *ctx);
     struct err (*backup)(struct engine *engine, const char *dir, bool compact);

@@ -12,6 +12,8 @@
  *   DIR/pins.lock            byte 0 is locked by processes that have pinned a blob, see
  *                            engine_lmdb_sweep.c
  *   DIR/watch/               a datagram socket of each process, see engine_lmdb_peers.c
+ *   DIR/suspect              a process died while it had the store open, and LMDB may be why: the
+ *                            next opening looks at every page, see engine_lmdb_pages.c
  *
  * Threads    engine_lmdb_open() and engine_lmdb_compact(): any, but no two at once for one
  *            directory. LMDB forbids using an engine across fork().
@@ -31,7 +33,7 @@ struct engine_lmdb_config {
 
 /*
  * Errors: ERR_NOT_FOUND (no store there, and not `create`), ERR_UNSUPPORTED (a format version that
- * this program does not know), ERR_CORRUPT (not an LMDB file, or not ours), ERR_DENIED,
+ * this program does not know), ERR_CORRUPT (not an LMDB file, not ours, or damaged), ERR_DENIED,
  * ERR_CONFLICT (this process has it open already), ERR_UNAVAILABLE (it is being compacted).
  */
 struct err engine_lmdb_open(const struct engine_lmdb_config *config, struct log *log,
@@ -42,5 +44,11 @@ struct err engine_lmdb_open(const struct engine_lmdb_config *config, struct log 
  * until the new one is complete and durable. ERR_UNAVAILABLE: some process has it open.
  */
 struct err engine_lmdb_compact(const char *dir, struct log *log) MUST_USE;
+
+/*
+ * For a handler of SIGBUS, SIGSEGV and SIGABRT: leave DIR/suspect in every store that this process
+ * has open. Async-signal-safe.
+ */
+void engine_lmdb_suspect(void);
 
 #endif

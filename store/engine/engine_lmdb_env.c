@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/signals.h"
 #include "store/engine/engine_lmdb_int.h"
 
 #define MAP_DEFAULT (1ull << 40)
@@ -108,10 +109,10 @@ uint64_t lmdb_due(uint64_t deadline_ms)
 
 struct err lmdb_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
-    sigset_t all, before;
+    sigset_t others, before;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    signals_but_faults(&others);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
     int rc = pthread_create(thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc ? ERR(ERR_UNAVAILABLE, "no thread could be made") : OK;
@@ -130,18 +131,18 @@ void lmdb_cond_init(pthread_cond_t *cond)
 /* ---- one engine for a directory in a process: LMDB loses its locks otherwise ---- */
 
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct lmdb_engine *open_engines;
+struct lmdb_engine *lmdb_open_engines;
 
 static bool register_open(struct lmdb_engine *eng)
 {
     bool taken = false;
 
     pthread_mutex_lock(&open_lock);
-    for (struct lmdb_engine *other = open_engines; other; other = other->next_open)
+    for (struct lmdb_engine *other = lmdb_open_engines; other; other = other->next_open)
         taken |= other->dev == eng->dev && other->ino == eng->ino;
     if (!taken) {
-        eng->next_open = open_engines;
-        open_engines = eng;
+        eng->next_open = lmdb_open_engines;
+        lmdb_open_engines = eng;
     }
     pthread_mutex_unlock(&open_lock);
     return !taken;
@@ -150,7 +151,7 @@ static bool register_open(struct lmdb_engine *eng)
 static void unregister_open(struct lmdb_engine *eng)
 {
     pthread_mutex_lock(&open_lock);
-    for (struct lmdb_engine **at = &open_engines; *at; at = &(*at)->next_open)
+    for (struct lmdb_engine **at = &lmdb_open_engines; *at; at = &(*at)->next_open)
         if (*at == eng) {
             *at = eng->next_open;
             break;
@@ -191,8 +192,13 @@ static struct err dir_open(struct lmdb_engine *eng, bool create)
         return lmdb_err(errno);
     eng->dev = st.st_dev;
     eng->ino = st.st_ino;
-    if (!create && faccessat(eng->dir_fd, "data.mdb", F_OK, 0))
+    if (fstatat(eng->dir_fd, "data.mdb", &st, 0) == 0) {
+        /* LMDB would make a new store of it, and every mailbox would look empty. */
+        if (st.st_size == 0)
+            return ERR(ERR_CORRUPT, "data.mdb is empty (where this is a new store, remove it)");
+    } else if (!create || errno != ENOENT) {
         return lmdb_err(errno);
+    }
     eng->open_fd = open_private(eng->dir_fd, "open.lock");
     eng->pins_fd = open_private(eng->dir_fd, "pins.lock");
     if (eng->open_fd < 0 || eng->pins_fd < 0)
@@ -440,6 +446,7 @@ const struct engine_ops lmdb_ops = {
     .watch_stop = lmdb_watch_stop,
     .stats = lmdb_stats,
     .partition_next = lmdb_partition_next,
+    .sound = lmdb_sound,
     .verify = lmdb_verify,
     .backup = lmdb_backup,
     .close = lmdb_close,
@@ -516,6 +523,8 @@ static struct err open_all(struct lmdb_engine *eng, const struct engine_lmdb_con
     if (!register_open(eng))
         return ERR(ERR_CONFLICT, "this process has the store open already");
     e = env_open(eng, config->map_bytes);
+    if (!failed(e))
+        e = lmdb_pages_open(eng);
     if (!failed(e))
         e = format_open(eng);
     if (!failed(e))

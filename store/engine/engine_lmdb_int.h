@@ -12,6 +12,7 @@
  *   engine_lmdb_peers.c      other processes with the same store open
  *   engine_lmdb_tools.c      figures, backup, compaction
  *   engine_lmdb_verify.c     checking it all
+ *   engine_lmdb_pages.c      the structure of the file, looked at without LMDB
  *
  * The databases, keys => values; numbers are big-endian. None uses MDB_DUPSORT.
  *
@@ -254,6 +255,9 @@ void lmdb_cond_init(pthread_cond_t *cond);
  */
 void lmdb_adopt(int dir_fd, const char *name);
 
+/* Those of this process, by next_open. */
+extern struct lmdb_engine *lmdb_open_engines;
+
 /* Another process grew the file beyond our map: map more of it. */
 struct err lmdb_remap(struct lmdb_engine *eng);
 
@@ -449,6 +453,13 @@ void lmdb_peers_free(struct lmdb_engine *eng);
 
 /* Tell other processes of our commit. On the writer thread. */
 void lmdb_peers_tell(struct lmdb_engine *eng, const struct lmdb_change *changes, size_t n);
+
+/* ---- engine_lmdb_pages.c ---- */
+
+/* Can LMDB walk the file? At opening; findings go to the log. */
+struct err lmdb_pages_open(struct lmdb_engine *eng) MUST_USE;
+struct err lmdb_sound(struct engine *engine, void (*finding)(void *ctx, const char *text),
+                      void *ctx);
 
 /* ---- engine_lmdb_tools.c, engine_lmdb_verify.c ---- */
 

@@ -241,12 +241,13 @@ static void bench_expunge(struct mailbox *mb, uint32_t n)
 {
     struct store_expunge rq;
     struct times t = now();
+    uint32_t half = n / 2;
 
     store_expunge_init(&rq);
     rq.fid = SPECIAL_INBOX;
-    uidset_add(&rq.uids, 1, n / 2);
+    uidset_add(&rq.uids, 1, half);
     must(store_run(mb, &rq.op));
-    tell("expunge the older half, per message", t, n / 2);
+    tell("expunge the older half, per message", t, half);
     uidset_done(&rq.uids);
     uidset_done(&rq.expunged);
 }

@@ -917,13 +917,14 @@ static void noise_instead_of_tls_is_survived(void **state)
     world_start(w);
     for (int i = 0; i < 50; i++) {
         struct client c = client_to(w, "implicit");
+        static const uint8_t hello[] = {0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3};
         uint8_t noise[3000];
         char answer[200];
 
         for (size_t k = 0; k < sizeof noise; k++)
             noise[k] = (uint8_t)rng_u64(&rng);
         if (i % 2)
-            memcpy(noise, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+            memcpy(noise, hello, sizeof hello);
         client_put(&c, slice_of(noise, rng_below(&rng, sizeof noise)));
         shutdown(c.fd, SHUT_WR);
         while (client_get(&c, answer, sizeof answer) > 0)

@@ -359,7 +359,8 @@ static void do_flags(struct world *w)
     rq.fid = f->fid;
     rq.uids = any_uids(w, f);
     rq.how = (enum store_flags_how)rng_below(&w->rng, 3);
-    rq.flags = (uint16_t)(rng_below(&w->rng, 32) & rng_below(&w->rng, 32));
+    rq.flags = (uint16_t)rng_below(&w->rng, 32);
+    rq.flags &= (uint16_t)rng_below(&w->rng, 32);
     rq.keywords = names;
     rq.n_keywords = keyword_slices(keywords, names);
     assert_ok(run(w, &rq.op));
