@@ -263,11 +263,6 @@ void mailbox_close(struct mailbox *mb)
     free(mb);
 }
 
-uint64_t mailbox_id(const struct mailbox *mb)
-{
-    return mb->id;
-}
-
 /* ---- making one ---- */
 
 struct first_folder {

@@ -138,7 +138,6 @@ struct err store_mailbox_open_now(struct store *st, uint64_t mailbox_id,
                                   struct mailbox **out) MUST_USE;
 struct mailbox *mailbox_hold(struct mailbox *mb);
 void mailbox_close(struct mailbox *mb);
-uint64_t mailbox_id(const struct mailbox *mb);
 
 /* An id that no mailbox has or had. Taken durably. */
 struct err store_mailbox_new_id(struct store *st, uint64_t *id) MUST_USE;

@@ -55,11 +55,6 @@ void imap_reader_reset(struct imap_session *s)
     *r = (struct imap_reader){.line = r->line};
 }
 
-bool imap_reader_busy(const struct imap_session *s)
-{
-    return s->cmd && s->cmd->phase == PHASE_READ;
-}
-
 /* It was answered while it was read, and all of it has passed by. */
 static void answered(struct imap_session *s)
 {

@@ -40,9 +40,6 @@ struct imap_reader {
 /* Take what can be taken; see session_ops.feed. */
 size_t imap_reader_feed(struct imap_session *s, struct slice in);
 
-/* Is it in the middle of a command that is not complete? */
-bool imap_reader_busy(const struct imap_session *s);
-
 /* Forget what was read: a new command starts with the next byte. */
 void imap_reader_reset(struct imap_session *s);
 

@@ -112,6 +112,28 @@ static void add_sender(const struct oxcmail *m, struct prop_list *out)
     prop_add_bytes(out, PR_SENDER_ENTRY_ID, sender.entry_id);
 }
 
+struct oxcmail_walk oxcmail_walk(const struct oxcmail *m, struct slice field)
+{
+    return (struct oxcmail_walk){.field = field, .header = oxcmail_header(m, 0)};
+}
+
+const struct mime_address *oxcmail_next(const struct oxcmail *m, struct oxcmail_walk *walk)
+{
+    struct mime_field found;
+
+    for (;;) {
+        while (walk->at < walk->n)
+            if (walk->list[walk->at++].kind == MIME_ADDRESS)
+                return &walk->list[walk->at - 1];
+        do {
+            if (!mime_next_field(&walk->header, &found))
+                return NULL;
+        } while (!slice_ieq(found.name, walk->field));
+        mime_addresses(found.value, m->in, &walk->list, &walk->n);
+        walk->at = 0;
+    }
+}
+
 /* A FLATENTRYLIST ([MS-OXCDATA] 2.3.3) of the Reply-To addresses, and their names. */
 static void add_reply_to(const struct oxcmail *m, struct prop_list *out)
 {
@@ -156,23 +178,13 @@ static void add_reply_to(const struct oxcmail *m, struct prop_list *out)
 static void add_display(const struct oxcmail *m, struct slice field, uint32_t tag,
                         struct prop_list *out)
 {
-    struct slice header = oxcmail_header(m, 0);
+    struct oxcmail_walk walk = oxcmail_walk(m, field);
+    const struct mime_address *address;
     struct buf names = buf_make(TEXT_MAX);
-    struct mime_field found;
 
-    while (mime_next_field(&header, &found)) {
-        struct mime_address *list;
-        size_t n;
-
-        if (!slice_ieq(found.name, field))
-            continue;
-        mime_addresses(found.value, m->in, &list, &n);
-        for (size_t i = 0; i < n; i++) {
-            if (list[i].kind != MIME_ADDRESS)
-                continue;
-            buf_puts(&names, names.len ? "; " : "");
-            buf_put(&names, oxcmail_address(m, &list[i]).name);
-        }
+    while ((address = oxcmail_next(m, &walk))) {
+        buf_puts(&names, names.len ? "; " : "");
+        buf_put(&names, oxcmail_address(m, address).name);
     }
     prop_add_bytes(out, tag, keep(m->in, &names));
 }

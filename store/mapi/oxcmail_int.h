@@ -27,4 +27,15 @@ struct oxcmail_address {
 };
 struct oxcmail_address oxcmail_address(const struct oxcmail *m, const struct mime_address *address);
 
+/* A walk over the addresses, groups apart, in all fields of one name. */
+struct oxcmail_walk {
+    struct slice field, header; /* the name; what is left of the header */
+    struct mime_address *list;  /* of the field that is walked */
+    size_t n, at;
+};
+
+struct oxcmail_walk oxcmail_walk(const struct oxcmail *m, struct slice field);
+/* The next one, or NULL at the end. */
+const struct mime_address *oxcmail_next(const struct oxcmail *m, struct oxcmail_walk *walk);
+
 #endif

@@ -30,28 +30,18 @@ struct recipients {
 static void add_recipients(const struct oxcmail *m, struct slice field, int type,
                            struct recipients *to)
 {
-    struct slice header = oxcmail_header(m, 0);
-    struct mime_field found;
+    struct oxcmail_walk walk = oxcmail_walk(m, field);
+    const struct mime_address *address;
 
-    while (mime_next_field(&header, &found)) {
-        struct mime_address *list;
-        size_t n;
+    while ((address = oxcmail_next(m, &walk))) {
+        if (to->n == to->cap) {
+            size_t more = to->cap ? to->cap : 16;
 
-        if (!slice_ieq(found.name, field))
-            continue;
-        mime_addresses(found.value, m->in, &list, &n);
-        for (size_t i = 0; i < n; i++) {
-            if (list[i].kind != MIME_ADDRESS)
-                continue;
-            if (to->n == to->cap) {
-                size_t more = to->cap ? to->cap : 16;
-
-                to->rows = arena_grow(m->in, to->rows, to->n, more, sizeof *to->rows);
-                to->cap += more;
-            }
-            to->rows[to->n] = recipient(m, to->n, type, &list[i]);
-            to->n++;
+            to->rows = arena_grow(m->in, to->rows, to->n, more, sizeof *to->rows);
+            to->cap += more;
         }
+        to->rows[to->n] = recipient(m, to->n, type, address);
+        to->n++;
     }
 }
 

@@ -144,7 +144,7 @@ log {{ level = debug }}
         self.process = None
         text = self.log_text()
         assert "ERROR: AddressSanitizer" not in text and "runtime error:" not in text \
-            and "ERROR: LeakSanitizer" not in text, text[-6000:]
+            and "ERROR: LeakSanitizer" not in text and "WARNING: ThreadSanitizer" not in text, text[-6000:]
         return status
 
     def __enter__(self):

@@ -57,14 +57,6 @@ void imap_expect_at(struct fixture_session *fs, const char *say, const char *wan
     imap_expect_text_at(fixture_say(fs, say), want, say, file, line);
 }
 
-void imap_expect_now_at(struct fixture_session *fs, const char *want, const char *file, int line)
-{
-    buf_clear(&fs->out);
-    test_loop_pump(fs->fx->loop);
-    fixture_run(fs);
-    imap_expect_text_at(buf_slice(&fs->out), want, "(nothing)", file, line);
-}
-
 void imap_await_wake(struct fixture_session *fs)
 {
     while (!fs->woken)

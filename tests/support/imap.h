@@ -19,10 +19,6 @@ struct fixture_session *imap_log_on(struct fixture *fx, const char *user);
 void imap_expect_at(struct fixture_session *fs, const char *say, const char *want, const char *file,
                     int line);
 
-/* The same for what came without anything being said. */
-#define imap_expect_now(fs, want) imap_expect_now_at((fs), (want), __FILE__, __LINE__)
-void imap_expect_now_at(struct fixture_session *fs, const char *want, const char *file, int line);
-
 /* The same for answers that were collected elsewhere. */
 #define imap_expect_text(got, want, what)                                                          \
     imap_expect_text_at((got), (want), (what), __FILE__, __LINE__)

@@ -343,17 +343,3 @@ bool imap_is_body(struct slice s, bool extended, const char **why, size_t *at)
 
     return finish(&r, take_body(&r, extended), why, at);
 }
-
-bool imap_is_string(struct slice s)
-{
-    struct reader r = {s, 0, NULL};
-
-    return take_string(&r, NULL) && r.at == s.len;
-}
-
-bool imap_is_nstring(struct slice s)
-{
-    struct reader r = {s, 0, NULL};
-
-    return take_nstring(&r) && r.at == s.len;
-}

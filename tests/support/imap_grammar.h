@@ -15,8 +15,4 @@
 bool imap_is_envelope(struct slice s, const char **why, size_t *at);
 bool imap_is_body(struct slice s, bool extended, const char **why, size_t *at);
 
-/* The whole slice is a `string` (quoted or literal), or an `nstring`. */
-bool imap_is_string(struct slice s);
-bool imap_is_nstring(struct slice s);
-
 #endif

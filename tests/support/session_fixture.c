@@ -69,8 +69,10 @@ static void record(struct auth_sink *sink, const struct auth_record *rec, struct
     struct fixture *fx = (struct fixture *)((uint8_t *)sink - offsetof(struct fixture, sink));
 
     (void)line;
+    pthread_mutex_lock(&fx->records_lock);
     fx->records = mem_grow(fx->records, fx->n_records + 1, 1);
     fx->records[fx->n_records++] = (uint8_t)rec->reason;
+    pthread_mutex_unlock(&fx->records_lock);
 }
 
 static void open_auth(struct fixture *fx)
@@ -105,6 +107,7 @@ static struct fixture *fixture_make(const struct store_config *given, struct eng
     struct fixture *fx = mem_new(sizeof *fx);
 
     fx->inline_steps = inline_steps;
+    pthread_mutex_init(&fx->records_lock, NULL);
     fx->dir = test_dir_new();
     struct store_config config = given ? *given : config_in(fx->dir);
     if (!config.dir)
@@ -164,6 +167,7 @@ void fixture_free(struct fixture *fx)
     test_dir_free(fx->dir);
     buf_done(&fx->credentials);
     free(fx->records);
+    pthread_mutex_destroy(&fx->records_lock);
     free(fx);
 }
 

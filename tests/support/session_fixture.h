@@ -19,6 +19,8 @@
 #ifndef GATEPOST_TESTS_SUPPORT_SESSION_FIXTURE_H
 #define GATEPOST_TESTS_SUPPORT_SESSION_FIXTURE_H
 
+#include <pthread.h>
+
 #include "protocols/session.h"
 #include "tests/support/test.h"
 
@@ -44,6 +46,7 @@ struct fixture {
     bool no_logon;             /* of sessions made from here on */
     uint8_t *records;          /* enum auth_reason of every record, in order */
     size_t n_records;
+    pthread_mutex_t records_lock; /* they come from sessions and from auth's pool at once */
     struct buf credentials;
 };
 
