@@ -558,7 +558,11 @@ static bool parse(cfg_t *cfg, const char *path)
     int line = cfg->line;
 
     reading.path = path;
+    size_t said = reading.complaints->len;
     bool good = read_text(path, &text) && cfg_parse_buf(cfg, (char *)text.data) == CFG_SUCCESS;
+    /* It refuses some things without a word: a string where a key should be. */
+    if (!good && reading.complaints->len == said)
+        cfg_error(cfg, "expected a section or a key");
     reading.path = before;
     cfg->line = line;
     buf_done(&text);
