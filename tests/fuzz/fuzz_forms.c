@@ -77,9 +77,11 @@ static void try_property(struct slice in)
 {
     struct arena arena = ARENA_INIT;
     struct buf out = buf_make(SIZE_MAX / 2), again = buf_make(SIZE_MAX / 2);
-    uint16_t type = in.len < 2 ? 0 : (uint16_t)(in.ptr[0] | in.ptr[1] << 8);
+    uint16_t type = 0;
     struct prop_value value, same;
 
+    if (in.len >= 2)
+        type = (uint16_t)(in.ptr[0] | in.ptr[1] << 8);
     if (!failed(prop_decode(type, slice_from(in, 2), &arena, &value))) {
         require(!failed(prop_encode(type, &value, &out)));
         require(!failed(prop_decode(type, buf_slice(&out), &arena, &same)));
