@@ -295,15 +295,15 @@ static void a_section_must_be_closed(void **state)
     attempt_end(&a);
 }
 
-/* libconfuse refuses these without a word; `gatepost check` said that nothing was wrong. */
-static void what_is_neither_section_nor_key_is_told(void **state)
+/* libconfuse refuses them without a word; `gatepost check` said that nothing was wrong. */
+static void quotes_where_a_key_should_be_are_told(void **state)
 {
     struct attempt a;
 
     (void)state;
     attempt_begin(&a);
     assert_refused(&a, "\"\"", 1, "expected a section or a key");
-    assert_refused(&a, "log { level = info }\n\n\"text\"\n", 3, "expected a section or a key");
+    assert_refused(&a, "log { level = info }\n\n\"\"\n", 3, "expected a section or a key");
     attempt_end(&a);
 }
 
@@ -372,7 +372,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_is_told_at_its_section),
         cmocka_unit_test(two_faults_are_both_told),
         cmocka_unit_test(a_section_must_be_closed),
-        cmocka_unit_test(what_is_neither_section_nor_key_is_told),
+        cmocka_unit_test(quotes_where_a_key_should_be_are_told),
         cmocka_unit_test(an_included_file_is_found_beside_the_one_that_includes_it),
         cmocka_unit_test(a_file_that_cannot_be_included_is_told),
         cmocka_unit_test(a_file_that_is_no_text_is_refused),
