@@ -47,7 +47,8 @@ def sources(entry):
 def key(entry, version):
     digest = hashlib.sha256()
     settings = [(TOP / name).read_text() for name in (".clang-tidy", "tests/.clang-tidy")]
-    for text in (version, entry["command"], *settings, *TIDY):
+    command = entry["command"].replace(str(TOP), "")
+    for text in (version, command, *settings, *TIDY):
         digest.update(text.encode())
     for path in sources(entry):
         digest.update(pathlib.Path(path).read_bytes())
