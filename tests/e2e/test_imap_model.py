@@ -4,9 +4,12 @@ Each session keeps what a client would know from the answers alone: how many mes
 After a NOOP that must be what the model says; CHANGEDSINCE, QRESYNC and VANISHED must tell the changes and nothing
 else; no UID comes twice. A program that fails is made small and printed; GATEPOST_EXAMPLES programs are run, from
 GATEPOST_SEED, which is printed as well.
+
+Then they do it all at once, where no model can say what comes of it: but they must agree in the end.
 """
 import os
 import random
+import threading
 
 import hypothesis
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -152,7 +155,7 @@ class Session:
 
     def hear_flags(self, entry, items):
         entry.flags = flag_set(items["FLAGS"])
-        assert entry.flags <= self.listed, f"{entry.flags} are not all in FLAGS {self.listed}"
+        self.hear_keywords(entry.flags)
         if b"\\Recent" in items["FLAGS"]:
             assert not self.rev2
             me = (id(self.client), self.selections)
@@ -162,6 +165,9 @@ class Session:
         if "MODSEQ" in items and entry.uid:
             key = entry.uid, items["MODSEQ"]
             assert self.box.flags_at.setdefault(key, entry.flags) == entry.flags, "one MODSEQ, two states"
+
+    def hear_keywords(self, flags):
+        assert flags <= self.listed, f"{flags} are not all in FLAGS {self.listed}"
 
     # ---- what is said ----
 
@@ -367,8 +373,10 @@ class World:
         session.check()
 
     def do_idle(self, session, picks):
-        if not session.box:
-            return
+        if session.box:
+            self.start_idling(session)
+
+    def start_idling(self, session):
         session.command = "IDLE"
         session.idle = session.client.begin("IDLE")
         while session.client.read()[0] != "+":
@@ -605,3 +613,111 @@ def test_sessions_beside_a_model(gate):
         play(gate, next(runs), *program)
 
     sessions()
+
+
+# ---- all at once ----
+
+
+class Racer(Session):
+    """A session on a thread of its own, beside others in the same mailbox; what it knows must come right."""
+
+    def hear_keywords(self, flags):
+        """One that came just now may be seen before it is listed."""
+
+    def run(self, rng, steps):
+        try:
+            for _ in range(steps):
+                self.step(rng)
+        except Exception as e:
+            self.failure = e
+
+    def step(self, rng):
+        picks = Picks(rng.randrange(256) for _ in range(10))
+        by_uid = picks.chance()
+        uid = "UID " if by_uid else ""
+        named, entries = self.choose(picks, by_uid)
+        kind = rng.choice(["append", "append", "store", "store", "silent", "silent", "expunge", "copy", "move", "noop",
+                           "fetch", "idle"])
+        if kind == "append":
+            self.command = "APPEND"
+            self.client.append(self.box.name, self.world.mail(f"r{rng.randrange(1 << 30)}"))
+            self.command = ""
+        elif kind in ("store", "silent"):
+            self.store(picks, uid + "STORE " + named, entries, kind == "silent")
+        elif kind == "expunge":
+            self.say("EXPUNGE")
+        elif kind in ("copy", "move"):
+            self.say(f"{uid}{kind.upper()} {named} {self.box.name}")
+        elif kind == "fetch":
+            self.say(f"{uid}FETCH {named} (UID FLAGS RFC822.SIZE)", None)
+        elif kind == "idle":
+            self.world.start_idling(self)
+            self.stop_idling()
+        else:
+            self.say("NOOP")
+        self.learn()
+
+    def store(self, picks, command, entries, silent):
+        how, flags = picks.one("+-"), set(picks.some(FLAGS))
+        self.say(f"{command} {how}FLAGS{'.SILENT' if silent else ''} ({' '.join(flags)})")
+        for entry in entries if silent else []:
+            if entry.flags is not None and "FLAGS" not in self.told.get(entry, {}):
+                entry.flags = entry.flags | flags if how == "+" else entry.flags - flags
+
+
+class Arena:
+    """What sessions share; see World."""
+
+    clock = 0
+    mail, start_idling = World.mail, World.start_idling
+
+    def __init__(self, gate):
+        self.gate = gate
+
+
+def race(gate, run, seed):
+    rng, arena = random.Random(seed), Arena(gate)
+    maker = imapwire.Client(gate, "alice", "secret")
+    maker.ok(f"CREATE race{run}")
+    box = Box(f"race{run}", 0, 1)
+    racers = [Racer(arena, rng.choice(FEATURES)) for _ in range(4)]
+    for racer in racers:
+        racer.box, racer.failure = box, None
+        racer.say(f"SELECT {box.name}")
+    threads = [threading.Thread(target=racer.run, args=(random.Random(rng.random()), STEPS // 2)) for racer in racers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    try:
+        settle(maker, box, racers)
+    except AssertionError:
+        print(f"GATEPOST_SEED={seed}")
+        for racer in racers:
+            print(f"---- {racer.features}")
+            for line in racer.client.transcript[-40:]:
+                print(line.decode("latin-1").rstrip())
+        raise
+    for client in [maker, *(racer.client for racer in racers)]:
+        client.close()
+
+
+def settle(maker, box, racers):
+    """When all is quiet, each knows what a session knows that was not there before."""
+    for racer in racers:
+        if racer.failure:
+            raise racer.failure
+    maker.ok(f"EXAMINE {box.name}")
+    truth = [(items["UID"], flag_set(items["FLAGS"])) for _, items in maker.ok("FETCH 1:* (UID FLAGS)").all("FETCH")]
+    for racer in racers:
+        racer.say("NOOP")
+        racer.learn()
+        racer.say("NOOP")
+        assert [(e.uid, e.flags) for e in racer.view] == truth, racer.features
+        assert all(flags <= racer.listed for _, flags in truth)
+
+
+def test_sessions_all_at_once(gate):
+    print(f"GATEPOST_SEED={SEED}")
+    for run in range(max(1, EXAMPLES // 8)):
+        race(gate, run, SEED + run)
