@@ -18,6 +18,7 @@ import imapwire
 
 EXAMPLES = int(os.environ.get("GATEPOST_EXAMPLES", "40"))
 SEED = int(os.environ.get("GATEPOST_SEED", random.SystemRandom().randrange(1 << 32)))
+CHOICES = 24  # for one step: with too few the last ones are always the same
 STEPS = int(os.environ.get("GATEPOST_STEPS", "60"))
 
 FLAGS = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$Forwarded", "work"]
@@ -247,6 +248,7 @@ class World:
         for name in names[1:]:
             self.watcher.ok(f"CREATE {name}")
         self.boxes = [self.look(name) for name in names]
+        self.often = self.boxes[:1] * 3 + self.boxes  # sessions should meet
         self.sessions = []
 
     def look(self, name):
@@ -302,7 +304,7 @@ class World:
             inbox.remove(uid, self.clock)
 
     def do_mark(self, session, picks):
-        box = picks.one(self.boxes)
+        box = picks.one(self.often)
         _, items = self.watcher.ok(f"STATUS {box.name} (HIGHESTMODSEQ UIDNEXT MESSAGES UNSEEN DELETED)").one("STATUS")
         flags = [m.flags for m in box.messages.values()]
         assert items[b"UIDNEXT"] == box.uidnext and items[b"MESSAGES"] == len(flags)
@@ -319,7 +321,7 @@ class World:
         self.sessions[self.sessions.index(session)] = Session(self, picks.one(FEATURES))
 
     def do_select(self, session, picks):
-        box = picks.one(self.boxes)
+        box = picks.one(self.often)
         session.read_only = picks.below(5) == 0
         mark = picks.one(box.marks) if session.qresync and box.marks and picks.chance() else None
         known, extra = None, ""
@@ -389,7 +391,7 @@ class World:
             box.remove(uid, self.clock)
 
     def do_append(self, session, picks):
-        box, flags = picks.one(self.boxes), picks.some(FLAGS)
+        box, flags = picks.one(self.often), picks.some(FLAGS)
         idents = [self.ident() for _ in range(1 + picks.below(2))]
         literals = [b" (%s) {%d+}\r\n%s" % (" ".join(flags).encode(), len(self.mail(i)), self.mail(i)) for i in idents]
         session.command = "APPEND"
@@ -574,8 +576,9 @@ class World:
 
 
 KINDS = ["deliver", "append", "append", "pop", "mark", "mark", "reconnect", "select", "select", "leave", "noop",
-         "idle", "store", "store", "store", "expunge", "copy", "copy", "fetch", "changed", "changed", "search"]
-STEP = st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.lists(st.integers(0, 255), max_size=10))
+         "noop", "idle", "store", "store", "store", "store", "store", "expunge", "copy", "copy", "fetch", "changed",
+         "changed", "search"]
+STEP = st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.binary(min_size=CHOICES, max_size=CHOICES))
 PROGRAM = st.tuples(st.lists(st.sampled_from(FEATURES), min_size=3, max_size=3),
                     st.lists(STEP, min_size=STEPS // 2, max_size=STEPS))
 
@@ -585,7 +588,7 @@ def play(gate, run, features, steps):
     try:
         world.sessions += [Session(world, f) for f in features]
         for i, session in enumerate(world.sessions):
-            world.do_select(session, Picks([0, i, 1]))
+            world.do_select(session, Picks([0, 1, 1, i // 2 * 3]))
         for step in steps:
             world.step(*step)
         for session in world.sessions:
@@ -632,7 +635,7 @@ class Racer(Session):
             self.failure = e
 
     def step(self, rng):
-        picks = Picks(rng.randrange(256) for _ in range(10))
+        picks = Picks(rng.randrange(256) for _ in range(CHOICES))
         by_uid = picks.chance()
         uid = "UID " if by_uid else ""
         named, entries = self.choose(picks, by_uid)
