@@ -1,11 +1,12 @@
 """Whatever the mail, what the server says of it is what the grammar allows, and true of the bytes.
 
-Mail is made up with hypothesis; with GATEPOST_CORPUS set to a directory, its .eml files are looked at as well.
+Mail is made up with hypothesis; with GATEPOST_MAIL_CORPUS set to a directory, its .eml files are looked at as well.
 GATEPOST_EXAMPLES says how many are made up.
 """
 import os
 import pathlib
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import imapwire
@@ -152,9 +153,10 @@ def test_made_up_mail(gate):
     look()
 
 
+@pytest.mark.timeout(3600)
 def test_mail_of_a_corpus(gate):
     inbox = Inbox(gate)
-    directory = os.environ.get("GATEPOST_CORPUS")
+    directory = os.environ.get("GATEPOST_MAIL_CORPUS")
     for path in sorted(pathlib.Path(directory).rglob("*.eml")) if directory else []:
         raw = path.read_bytes()
         if 0 < len(raw) < 4_000_000:

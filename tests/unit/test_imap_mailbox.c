@@ -239,6 +239,40 @@ static void qresync_catches_up_from_where_the_client_was(void **state)
     fixture_session_free(fs);
 }
 
+/* RFC 7162 3.2.5.1: then all is told as gone that is not there, of what the client knows. */
+static void tombstones_that_are_forgotten_leave_no_ghosts(void **state)
+{
+    struct store_config config = {.max_log = 10, .map_bytes = 1 << 30, .create = true};
+    struct fixture *fx = fixture_new_with(&config, NULL);
+    char line[200];
+
+    (void)state;
+    deliver(fx, 30);
+    struct fixture_session *fs = imap_log_on(fx, "alice");
+    struct slice got = fixture_say(fs, "a ENABLE QRESYNC\r\nb SELECT INBOX\r\n");
+    unsigned uidvalidity = (unsigned)number_behind(got, "UIDVALIDITY ");
+    unsigned modseq = (unsigned)number_behind(got, "HIGHESTMODSEQ ");
+    fixture_say(fs, "c UNSELECT\r\n");
+    fixture_expunge(fx, FIXTURE_ALICE, 1, 5);
+    fixture_expunge(fx, FIXTURE_ALICE, 30, 30);
+    for (uint32_t uid = 6; uid < 26; uid++)
+        set_flags(fx, uid, uid, FLAG_SEEN, NULL);
+    static const char *const known[] = {"", " 1:30", " 1:4294967295", " 1:*"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        snprintf(line, sizeof line, "d SELECT INBOX (QRESYNC (%u %u%s))\r\n", uidvalidity, modseq,
+                 known[i]);
+        got = fixture_say(fs, line);
+        assert_true(slice_find(got, S("* VANISHED (EARLIER) 1:5,30\r\n* 1 FETCH (UID 6 ")) <
+                    got.len);
+        assert_true(slice_find(got, S("UID 25")) < got.len);
+        assert_true(slice_find(got, S("UID 26")) == got.len);
+    }
+    got = fixture_say(fs, "e UID FETCH 1:* FLAGS (CHANGEDSINCE 1 VANISHED)\r\n");
+    assert_true(slice_starts(got, S("* VANISHED (EARLIER) 1:5,30\r\n* 1 FETCH (UID 6 ")));
+    fixture_session_free(fs);
+    fixture_free(fx);
+}
+
 static void many_changes_are_told_in_little_room(void **state)
 {
     struct fixture *fx = *state;
@@ -515,6 +549,7 @@ int main(void)
         WITH_FIXTURE(expunges_wait_while_sequence_numbers_are_in_use),
         WITH_FIXTURE(qresync_tells_vanished_and_condstore_tells_modseq),
         WITH_FIXTURE(qresync_catches_up_from_where_the_client_was),
+        cmocka_unit_test(tombstones_that_are_forgotten_leave_no_ghosts),
         WITH_FIXTURE(many_changes_are_told_in_little_room),
         WITH_FIXTURE(a_mailbox_that_another_session_deletes_ends_the_session),
         WITH_FIXTURE(idle_tells_at_once),
