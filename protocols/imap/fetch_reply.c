@@ -232,7 +232,10 @@ static struct err measure(struct fetch_reply *a, struct store_read *rd, uint64_t
 static void put_literal_head(const struct fetch_item *item, const struct content *content,
                              struct buf *out)
 {
-    /* RFC 3516 4.2: what holds a NUL must be a literal8. */
+    /*
+     * RFC 3516 4.2: what holds a NUL must be a literal8. DEVIATES: BODY[] has no such form, and
+     * gives NULs in a literal; clients that copy mail want its bytes.
+     */
     buf_puts(out, item->kind == FETCH_BINARY && content->has_nul ? "~{" : "{");
     buf_put_u64(out, content->len);
     buf_puts(out, "}\r\n");
