@@ -97,14 +97,12 @@ void appender_done(struct appender *a)
 
 /* ---- the request ---- */
 
-static struct err check_uidl(struct slice uidl)
+bool store_uidl_valid(struct slice uidl)
 {
-    if (uidl.len > UIDL_MAX_BYTES)
-        return ERR(ERR_TOO_BIG, "UIDL too long");
     for (size_t i = 0; i < uidl.len; i++)
         if (uidl.ptr[i] < 0x21 || uidl.ptr[i] > 0x7E)
-            return ERR(ERR_INVALID, "UIDL with other than printable characters");
-    return OK;
+            return false;
+    return uidl.len > 0 && uidl.len <= UIDL_MAX_BYTES;
 }
 
 static struct err put_uidl(struct store_tx *tx, uint64_t mid, struct slice uidl)
@@ -136,8 +134,10 @@ static struct err append_one(struct store_tx *tx, struct appender *a,
     const struct store_prepared *prepared = m->prepared;
     struct engine_blob_info blob;
     struct message_row row = {.zone = m->zone, .internaldate = m->internaldate};
-    struct err e = check_uidl(m->uidl);
+    struct err e = OK;
 
+    if (m->uidl.len && !store_uidl_valid(m->uidl))
+        e = ERR(ERR_INVALID, "this can be no UIDL");
     if (!failed(e))
         e = engine_blob_link(tx->w, prepared->hash, &blob);
     if (!failed(e))

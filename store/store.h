@@ -508,8 +508,11 @@ struct store_new_message {
     size_t n_keywords;
     uint64_t internaldate;
     int16_t zone;
-    struct slice uidl; /* an imported UIDL, or empty */
+    struct slice uidl; /* an imported UIDL (see store_uidl_valid()), or empty */
 };
+
+/* Can this be a UIDL (RFC 1939 7)? 1 to 70 printable characters. */
+bool store_uidl_valid(struct slice uidl);
 
 /*
  * Add messages to a folder, all or none. UIDs are consecutive.

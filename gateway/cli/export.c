@@ -3,7 +3,8 @@
  *
  * A folder's path is a path of directories below DIR. A level that a Maildir would take for its
  * own, or that begins with a dot, has its first byte written as %XX, and so has every %. Import
- * reads all of it back, flags, keywords (up to 26 of a folder) and dates too.
+ * reads all of it back, flags, keywords (up to 26 of a folder), dates and the Inbox's UIDLs too;
+ * Dovecot also takes UIDs and UIDVALIDITY from dovecot-uidlist.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,9 @@ struct maildir {
     struct arena arena;
     struct slice letters[LETTERS]; /* keywords by their letter */
     size_t n_letters;
+    bool is_inbox;
+    uint64_t fid;
+    struct buf uidlist; /* what will be dovecot-uidlist */
 };
 
 /* ---- names ---- */
@@ -161,6 +165,22 @@ static struct err write_message(struct store_read *rd, const struct message_row 
                : ERR(ERR_IO, "the message could not be written");
 }
 
+/* A line of dovecot-uidlist; `file` is the name without flags. */
+static struct err put_uid(struct maildir *dir, struct store_read *rd, const struct message_row *row,
+                          struct slice file)
+{
+    struct err e = OK;
+
+    buf_printf(&dir->uidlist, "%u ", row->uid);
+    if (dir->is_inbox) {
+        buf_putc(&dir->uidlist, 'P');
+        e = store_uidl(rd, dir->fid, row, &dir->uidlist);
+        buf_putc(&dir->uidlist, ' ');
+    }
+    buf_printf(&dir->uidlist, ":%.*s\n", SLICE_ARG(file));
+    return e;
+}
+
 /* Written under tmp/, renamed when it is whole: an export that breaks off leaves no half mail. */
 static struct err export_message(struct maildir *dir, struct store_read *rd,
                                  const struct message_row *row)
@@ -169,8 +189,11 @@ static struct err export_message(struct maildir *dir, struct store_read *rd,
     struct buf name = buf_make(256), from = buf_make(16384), to = buf_make(16384);
     struct err e = row->keyword_set ? store_keywords(rd, row->keyword_set, &set) : OK;
 
-    buf_printf(&name, "%lld.M%llu.gatepost,S=%u:2,", (long long)filetime_to_unix(row->internaldate),
+    buf_printf(&name, "%lld.M%llu.gatepost,S=%u", (long long)filetime_to_unix(row->internaldate),
                (unsigned long long)row->mid, row->size);
+    if (!failed(e))
+        e = put_uid(dir, rd, row, buf_slice(&name));
+    buf_puts(&name, ":2,");
     put_flags(dir, row->flags, set, &name);
     buf_printf(&from, "%s/tmp/%.*s", (const char *)dir->path.data, SLICE_ARG(buf_slice(&name)));
     buf_printf(&to, "%s/cur/%.*s", (const char *)dir->path.data, SLICE_ARG(buf_slice(&name)));
@@ -194,7 +217,7 @@ static struct err export_message(struct maildir *dir, struct store_read *rd,
 }
 
 /* Some messages of one snapshot; ERR_NOT_FOUND when that was all. */
-static struct err export_some(struct export *ex, uint64_t fid, struct maildir *dir, uint32_t *from)
+static struct err export_some(struct export *ex, struct maildir *dir, uint32_t *from)
 {
     struct store_read *rd;
     const struct message_row *row;
@@ -202,7 +225,7 @@ static struct err export_some(struct export *ex, uint64_t fid, struct maildir *d
 
     if (failed(e))
         return e;
-    struct store_rows *rows = store_rows_open(rd, fid, *from);
+    struct store_rows *rows = store_rows_open(rd, dir->fid, *from);
     for (unsigned n = 0; n < SNAPSHOT_MESSAGES && !failed(e); n++) {
         e = store_rows_next(rows, &row);
         if (!failed(e)) {
@@ -216,16 +239,35 @@ static struct err export_some(struct export *ex, uint64_t fid, struct maildir *d
     return e;
 }
 
-static struct err write_keywords(const struct maildir *dir)
+/* A file beside cur/ and new/; NULL: it cannot be made. */
+static FILE *create_beside(const struct maildir *dir, const char *name)
 {
     struct buf path = buf_make(16384);
 
+    buf_printf(&path, "%s/%s", (const char *)dir->path.data, name);
+    buf_putc(&path, 0);
+    FILE *file = fopen((const char *)path.data, "we");
+    buf_done(&path);
+    return file;
+}
+
+static struct err write_uidlist(const struct maildir *dir, const struct store_folder *folder)
+{
+    struct slice lines = buf_slice(&dir->uidlist);
+    FILE *file = create_beside(dir, "dovecot-uidlist");
+
+    if (!file)
+        return ERR(ERR_IO, "the UIDs could not be written");
+    fprintf(file, "3 V%u N%u\n", folder->uidvalidity, folder->uidnext);
+    bool whole = lines.len == 0 || fwrite(lines.ptr, lines.len, 1, file) == 1;
+    return fclose(file) == 0 && whole ? OK : ERR(ERR_IO, "the UIDs could not be written");
+}
+
+static struct err write_keywords(const struct maildir *dir)
+{
     if (dir->n_letters == 0)
         return OK;
-    buf_printf(&path, "%s/dovecot-keywords", (const char *)dir->path.data);
-    buf_putc(&path, 0);
-    FILE *file = fopen((const char *)path.data, "w");
-    buf_done(&path);
+    FILE *file = create_beside(dir, "dovecot-keywords");
     for (size_t i = 0; file && i < dir->n_letters; i++)
         fprintf(file, "%zu %.*s\n", i, SLICE_ARG(dir->letters[i]));
     return file && fclose(file) == 0 ? OK : ERR(ERR_IO, "the keywords could not be written");
@@ -234,22 +276,31 @@ static struct err write_keywords(const struct maildir *dir)
 static bool export_folder(struct export *ex, const struct store_folder_entry *folder)
 {
     const struct cli *cli = ex->cli;
-    struct maildir dir = {.path = buf_make(16384), .arena = ARENA_INIT};
+    struct maildir dir = {
+        .path = buf_make(16384),
+        .arena = ARENA_INIT,
+        .is_inbox = slice_ieq(folder->path, S("INBOX")),
+        .fid = folder->folder.fid,
+        .uidlist = buf_make(SIZE_MAX / 2),
+    };
     uint32_t from = 1;
     struct err e = OK;
 
     put_directory(&dir.path, cli->operands[1], folder->path);
     bool good = !dir.path.failed && make_maildir(cli, (const char *)dir.path.data);
     while (good && !failed(e))
-        e = export_some(ex, folder->folder.fid, &dir, &from);
+        e = export_some(ex, &dir, &from);
     if (good && e.code == ERR_NOT_FOUND)
         e = write_keywords(&dir);
+    if (good && !failed(e))
+        e = write_uidlist(&dir, &folder->folder);
     if (good && failed(e)) {
         cli_fail_err(cli, (const char *)dir.path.data, e);
         good = false;
     }
     ex->folders += good;
     buf_done(&dir.path);
+    buf_done(&dir.uidlist);
     arena_done(&dir.arena);
     return good;
 }

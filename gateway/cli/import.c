@@ -7,6 +7,7 @@
  * What is wrong with one message or one folder costs that one, and is told; what is wrong with the
  * store (no space, the quota) ends the import at that message, and what was not read is told too.
  */
+#include <openssl/sha.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -36,7 +37,9 @@ struct target {
     char *path;
     uint64_t fid;
     struct seen seen;
-    bool unusable; /* there can be no such folder */
+    bool is_inbox;     /* the one folder where UIDLs mean something */
+    struct seen uidls; /* that came by import */
+    bool unusable;     /* there can be no such folder */
 };
 
 /* A message in its file. */
@@ -66,6 +69,18 @@ struct import {
 };
 
 /* ---- what a folder has ---- */
+
+struct hash {
+    uint8_t bytes[32];
+};
+
+static struct hash uidl_hash(struct slice uidl)
+{
+    struct hash hash;
+
+    SHA256(uidl.ptr, uidl.len, hash.bytes);
+    return hash;
+}
 
 static struct seen_entry *slot_of(const struct seen *seen, const uint8_t *hash)
 {
@@ -103,6 +118,11 @@ static void seen_add(struct seen *seen, const uint8_t *hash)
     slot->count++;
 }
 
+static bool seen_has(const struct seen *seen, const uint8_t *hash)
+{
+    return seen->size && slot_of(seen, hash)->used;
+}
+
 /* Take one occurrence; false where there is none left. */
 static bool seen_take(struct seen *seen, const uint8_t *hash)
 {
@@ -114,14 +134,25 @@ static bool seen_take(struct seen *seen, const uint8_t *hash)
     return true;
 }
 
-static struct err note_row(struct store_read *rd, struct seen *seen, const struct message_row *row)
+static struct err note_uidl(struct store_read *rd, struct target *t, const struct message_row *row)
+{
+    struct buf uidl = buf_make(128);
+    struct err e = store_uidl(rd, t->fid, row, &uidl);
+
+    if (!failed(e))
+        seen_add(&t->uidls, uidl_hash(buf_slice(&uidl)).bytes);
+    buf_done(&uidl);
+    return e;
+}
+
+static struct err note_row(struct store_read *rd, struct target *t, const struct message_row *row)
 {
     uint8_t hash[ENGINE_HASH_LEN];
     struct err e = store_message_hash(rd, row, hash);
 
     if (!failed(e))
-        seen_add(seen, hash);
-    return e;
+        seen_add(&t->seen, hash);
+    return !failed(e) && t->is_inbox ? note_uidl(rd, t, row) : e;
 }
 
 /* The rows from *from on, of one snapshot; ERR_NOT_FOUND when that was all. */
@@ -138,7 +169,7 @@ static struct err note_some(struct import *im, struct target *t, uint32_t *from)
         e = store_rows_next(rows, &row);
         if (!failed(e)) {
             *from = row->uid + 1;
-            e = note_row(rd, &t->seen, row);
+            e = note_row(rd, t, row);
         }
     }
     store_rows_close(rows);
@@ -271,6 +302,7 @@ static struct target *target_new(struct import *im, const char *path)
     struct target *t = mem_new(sizeof *t);
 
     t->path = mem_slice_str(slice_str(path));
+    t->is_inbox = slice_ieq(slice_str(path), S("INBOX"));
     t->next = im->targets;
     im->targets = t;
     return t;
@@ -389,6 +421,20 @@ static struct err prepare(struct import *im, struct slice bytes, struct store_pr
     return store_prepare(im->store, spool, out);
 }
 
+/*
+ * The UIDL that clients know the message by, if no other message has it: who meets two messages of
+ * one UIDL fetches one of them only.
+ */
+static struct slice take_uidl(struct import *im, struct target *target, struct slice uidl)
+{
+    struct hash hash = uidl_hash(uidl);
+
+    if (!target->is_inbox || !store_uidl_valid(uidl) || seen_has(&target->uidls, hash.bytes))
+        return SLICE_EMPTY;
+    seen_add(&target->uidls, hash.bytes);
+    return arena_slice(&im->group_arena, uidl);
+}
+
 static void add_to_group(struct import *im, struct target *target, const struct mailfile_message *m,
                          struct store_prepared *prepared)
 {
@@ -399,6 +445,7 @@ static void add_to_group(struct import *im, struct target *target, const struct 
     struct store_new_message *new = &im->group[im->n_group++];
     *new = (struct store_new_message){
         .prepared = prepared,
+        .uidl = take_uidl(im, target, m->uidl),
         .flags = m->flags,
         .keywords = copy_keywords(&im->group_arena, m),
         .n_keywords = m->n_keywords,
@@ -508,6 +555,7 @@ static void free_targets(struct import *im)
     for (struct target *t = im->targets, *next; t; t = next) {
         next = t->next;
         free(t->seen.slots);
+        free(t->uidls.slots);
         free(t->path);
         free(t);
     }

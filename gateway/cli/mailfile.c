@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gateway/cli/uidlist.h"
 
 struct reader {
     bool (*each)(void *ctx, const struct mailfile_message *message);
@@ -193,6 +194,14 @@ static size_t mbox_message_length(struct slice in, size_t *next)
     return empty != SIZE_MAX ? empty : in.len; /* the empty line behind the last one is mbox's */
 }
 
+/* Qpopper and those who took over its files keep it in the header. */
+static struct slice header_uidl(struct slice header)
+{
+    struct mime_field field;
+
+    return mime_get_field(header, S("X-UIDL"), &field) ? slice_trim(field.value) : SLICE_EMPTY;
+}
+
 static void read_mbox(struct reader *r, struct slice in)
 {
     while (in.len && !r->stopped) {
@@ -201,6 +210,7 @@ static void read_mbox(struct reader *r, struct slice in)
         struct mailfile_message m = {
             .folder = "",
             .flags = status_flags(slice_head(in, len)),
+            .uidl = header_uidl(slice_head(in, len)),
             .internaldate = separator_date(separator),
         };
 
@@ -289,8 +299,15 @@ static void add_letter(char letter, const struct keywords *k, struct maildir_fla
         out->keywords[out->n_keywords++] = keyword;
 }
 
-static void read_maildir_file(struct reader *r, const char *path, bool in_new, const char *folder,
-                              const struct keywords *k)
+/* A Maildir, and what its files' names do not tell. */
+struct maildir {
+    const char *dir, *folder;
+    struct keywords keywords;
+    struct uidlist uidls;
+};
+
+static void read_maildir_file(struct reader *r, const struct maildir *maildir, const char *path,
+                              bool in_new)
 {
     const char *name = strrchr(path, '/') + 1; /* directories may have such names too */
     const char *info = strstr(name, ":2,");
@@ -300,12 +317,13 @@ static void read_maildir_file(struct reader *r, const char *path, bool in_new, c
     if (!file_open(r, path, &f))
         return;
     for (const char *c = info && !in_new ? info + 3 : ""; *c; c++)
-        add_letter(*c, k, &flags);
+        add_letter(*c, &maildir->keywords, &flags);
     struct mailfile_message m = {
-        .folder = folder,
+        .folder = maildir->folder,
         .flags = flags.flags,
         .keywords = flags.keywords,
         .n_keywords = flags.n_keywords,
+        .uidl = uidlist_find(&maildir->uidls, name),
         .internaldate = filetime_from_unix(f.st.st_mtime),
     };
     tell(r, f.bytes, false, &m);
@@ -338,13 +356,12 @@ static void free_entries(struct dirent **list, int n)
     free(list);
 }
 
-static void read_maildir_part(struct reader *r, const char *dir, const char *part,
-                              const char *folder, const struct keywords *k)
+static void read_maildir_part(struct reader *r, const struct maildir *maildir, const char *part)
 {
     char path[8192];
     int n;
 
-    snprintf(path, sizeof path, "%s/%s", dir, part);
+    snprintf(path, sizeof path, "%s/%s", maildir->dir, part);
     struct dirent **list = read_entries(r, path, &n);
     for (int i = 0; i < n && !r->stopped; i++) {
         char file[8192 + 512];
@@ -352,7 +369,7 @@ static void read_maildir_part(struct reader *r, const char *dir, const char *par
         if (list[i]->d_name[0] == '.')
             continue;
         snprintf(file, sizeof file, "%s/%s", path, list[i]->d_name);
-        read_maildir_file(r, file, strcmp(part, "new") == 0, folder, k);
+        read_maildir_file(r, maildir, file, strcmp(part, "new") == 0);
     }
     free_entries(list, n);
 }
@@ -434,18 +451,25 @@ static void read_entry(struct reader *r, const char *dir, const char *name, bool
     }
 }
 
+static void read_maildir(struct reader *r, const char *dir, const char *folder)
+{
+    struct maildir maildir = {.dir = dir, .folder = folder, .keywords = {.arena = ARENA_INIT}};
+
+    read_keywords(dir, &maildir.keywords);
+    uidlist_read(dir, &maildir.uidls);
+    read_maildir_part(r, &maildir, "cur");
+    read_maildir_part(r, &maildir, "new");
+    uidlist_done(&maildir.uidls);
+    arena_done(&maildir.keywords.arena);
+}
+
 static void read_directory(struct reader *r, const char *dir, const char *folder, int depth)
 {
     bool maildir = is_directory(dir, "cur") && is_directory(dir, "new");
-    struct keywords k = {.arena = ARENA_INIT};
     int n;
 
-    if (maildir) {
-        read_keywords(dir, &k);
-        read_maildir_part(r, dir, "cur", folder, &k);
-        read_maildir_part(r, dir, "new", folder, &k);
-        arena_done(&k.arena);
-    }
+    if (maildir)
+        read_maildir(r, dir, folder);
     struct dirent **list = read_entries(r, dir, &n);
     for (int i = 0; i < n && !r->stopped; i++)
         if (strcmp(list[i]->d_name, ".") != 0 && strcmp(list[i]->d_name, "..") != 0)

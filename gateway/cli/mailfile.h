@@ -20,6 +20,7 @@ struct mailfile_message {
     uint16_t flags;
     const struct slice *keywords;
     size_t n_keywords;
+    struct slice uidl;     /* that POP3 clients know it by; empty: the file does not tell */
     uint64_t internaldate; /* 0: the file does not tell */
     int16_t zone;
 };

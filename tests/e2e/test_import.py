@@ -87,3 +87,53 @@ def test_flags_stand_in_the_names_of_files_and_not_of_directories(gate, tmp_path
     imap.select("INBOX", readonly=True)
     assert b"FLAGS (\\Seen)" in imap.fetch("1", "(FLAGS)")[1][0].replace(b" \\Recent", b"")
     imap.logout()
+
+
+def uidls(g):
+    pop = g.pop("alice", "secret")
+    found = [line.decode().split(" ", 1)[1] for line in pop.uidl()[1]]
+    pop.quit()
+    return found
+
+
+def test_uidls_of_a_maildir_of_dovecot_are_kept(gate, tmp_path):
+    maildir = write_maildir(tmp_path / "mail", range(5))
+    (maildir / "dovecot-uidlist").write_text(
+        "3 V1795524295 N9 Gc57fdc07c786056b3e53000083ecc375\n"
+        "1 :0000.host\n"
+        "2 W17 Pold-id:with-colon S2 :0001.host\n"
+        "7 P :0002.host\n"
+        "8 Pold-id:with-colon :0003.host\n")
+    assert "5 imported" in gate.command("import", "alice", maildir).stdout
+    first = uidls(gate)
+    assert first[0] == "000000016b0586c7"
+    assert first[2] == "0002.host"
+    # The third file's is that of the second, and the last has none: they have ids of ours.
+    assert first[1] == "old-id:with-colon" and len(set(first)) == 5
+    assert "0 imported" in gate.command("import", "alice", maildir).stdout
+    assert uidls(gate) == first
+
+
+def test_uidls_of_an_mbox_are_kept_if_they_can_be_any(gate, tmp_path):
+    mbox = write_mbox(tmp_path / "a.mbox", range(4))
+    ids = ["p!x\"#1", "x" * 71, "with blank", "p!x\"#1"]
+    text = mbox.read_text()
+    for n, uidl in enumerate(ids):
+        text = text.replace(f"Subject: number {n}\n", f"Subject: number {n}\nX-UIDL: {uidl}\n")
+    mbox.write_text(text)
+    assert "4 imported" in gate.command("import", "alice", mbox).stdout
+    found = uidls(gate)
+    assert found[0] == ids[0] and len(set(found)) == 4
+    assert all(len(uidl) <= 70 and uidl not in ids for uidl in found[1:])
+
+
+def test_a_mailbox_that_moves_by_export_and_import_keeps_its_uidls(gate, tmp_path):
+    gate.command("import", "alice", write_mbox(tmp_path / "a.mbox", range(5)))
+    before = uidls(gate)
+    gate.command("export", "alice", tmp_path / "out")
+    other = gates.Gate(tmp_path / "other")
+    other.add_user("alice", "secret")
+    with other:
+        other.command("import", "alice", tmp_path / "out")
+        assert sorted(uidls(other)) == sorted(before)
+        assert uidls(other) == before, "in the order they had"
