@@ -193,6 +193,15 @@ static void end_of_input(struct net_conn *conn, struct turn *turn)
         conn->phase = CONN_FLUSHING;
 }
 
+/*
+ * Before log-on there may be secrets in what came. Afterwards there are none, and there is much
+ * more of it.
+ */
+static bool has_secrets(const struct net_conn *conn)
+{
+    return !conn->summary.user && conn->peer.protocol != AUTH_LMTP;
+}
+
 /* What is to be done about the connection after its session had a turn. */
 static void settle(struct net_conn *conn)
 {
@@ -200,7 +209,9 @@ static void settle(struct net_conn *conn)
         net_conn_close(conn, "lost");
         return;
     }
-    if (!conn->in.len)
+    if (!conn->in.len && has_secrets(conn))
+        buf_wipe(&conn->in);
+    else if (!conn->in.len)
         buf_done(&conn->in);
     if (conn->phase == CONN_OPEN)
         conn->session_at = conn->session->ops->tick(conn->session);
@@ -213,9 +224,11 @@ static void settle(struct net_conn *conn)
         net_conn_set_deadline(conn);
 }
 
+/* `fresh` lies in a buffer of the worker's, which later turns would show what is in it now. */
 void net_conn_run(struct net_conn *conn, struct slice fresh)
 {
     struct turn turn = {.fresh = fresh, .until = uv_hrtime() + NET_TURN_NS};
+    bool wipe = has_secrets(conn);
 
     if (conn->phase != CONN_OPEN)
         return;
@@ -231,6 +244,8 @@ void net_conn_run(struct net_conn *conn, struct slice fresh)
         buf_put(&conn->in, turn.fresh);
         conn->broken = conn->in.failed;
     }
+    if (wipe && fresh.len)
+        mem_wipe((uint8_t *)fresh.ptr, fresh.len);
     settle(conn);
 }
 

@@ -111,7 +111,7 @@ struct imap_cmd {
     struct slice rest;     /* what imap_arg_*() have not yet taken; starts at the first argument */
     const char *complaint; /* what imap_arg_*() stumbled over, for BAD */
     const char *refusal;   /* ... or the code to say NO with, "[CANNOT]", where it was no syntax */
-    bool secret;           /* text may hold a secret: wipe it */
+    bool secret;           /* came before log-on, whole or not: wipe it */
     bool broken;           /* imap_break() was called */
     bool mid_line;         /* resume goes on in the middle of an answer: nothing else may be put */
     struct imap_run *runs; /* store requests of imap_run() */

@@ -19,6 +19,7 @@ void imap_cmd_begin(struct imap_session *s, size_t max_bytes)
     c->session = s;
     c->phase = PHASE_READ;
     c->bytes = buf_make(max_bytes);
+    c->secret = s->state == STATE_NOT_AUTHENTICATED;
     s->cmd = c;
 }
 

@@ -217,7 +217,6 @@ enum imap_step imap_cmd_login(struct imap_session *s, struct imap_cmd *c)
 {
     struct slice name, secret;
 
-    c->secret = true;
     if (!imap_arg_astring(c, &name) || !imap_arg_space(c) || !imap_arg_astring(c, &secret) ||
         !imap_arg_end(c))
         return imap_bad_args(c);
@@ -230,7 +229,6 @@ enum imap_step imap_cmd_authenticate(struct imap_session *s, struct imap_cmd *c)
     struct slice mechanism, initial;
     bool has_initial = false;
 
-    c->secret = true;
     if (!imap_arg_atom(c, &mechanism))
         return imap_bad_args(c);
     if (imap_arg_byte(c, ' ') && c->rest.len) {
