@@ -92,9 +92,19 @@ static void put_peer(json_t *line, const struct auth_peer *peer)
     put_text(line, "cipher", slice_str(peer->tls ? peer->tls_cipher : NULL));
 }
 
+/* JSON lets DEL stand as it is; terminals do not show it. */
 static int append(const char *bytes, size_t len, void *out)
 {
-    buf_put(out, slice_of(bytes, len));
+    struct slice rest = slice_of(bytes, len);
+
+    while (rest.len) {
+        size_t plain = slice_index(rest, 0x7F);
+
+        buf_put(out, slice_head(rest, plain));
+        if (plain < rest.len)
+            buf_puts(out, "\\u007f");
+        rest = slice_from(rest, plain + 1);
+    }
     return 0;
 }
 

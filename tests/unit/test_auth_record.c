@@ -74,6 +74,8 @@ static void whatever_a_client_sends_stays_within_one_line_of_ascii(void **state)
         S("\xe2\x80\xae"),
         S("\xe2\x80\xa8"),
         S("\\u0000"),
+        S("\x7f\x7f"
+          "a\x7f"),
         S("zo\xc3\xab"),
         S("\xf0\x9f\x93\xac"),
     };
