@@ -9,7 +9,7 @@
 enum {
     META_VERSION = 1,
     META_HEAD = 1 + 4 * 5, /* version, header_len, lengths of the four parts */
-    META_MAX = 256 * 1024 * 1024,
+    META_MAX = ENGINE_VALUE_MAX,
 };
 
 /* ---- the derived data as bytes ---- */
@@ -107,16 +107,21 @@ static bool has_attachments(struct slice message, const struct mime *mime, struc
     return false;
 }
 
-static struct err derive(struct store_prepared *p)
+static struct slice header_of(const struct store_prepared *p, const struct mime *mime)
 {
-    struct arena arena = ARENA_INIT;
+    return slice_head(p->bytes, (size_t)mime->parts[0].header.len);
+}
+
+/* What IMAP says of the message. False: it is more than the engine keeps beside a blob. */
+static bool describe(struct store_prepared *p, const struct mime_bounds *bounds, struct arena *in,
+                     struct mime *out)
+{
     struct mime mime;
     struct buf envelope = buf_make(META_MAX), structure = buf_make(META_MAX),
                body = buf_make(META_MAX), parts = buf_make(META_MAX);
 
-    mime_parse(p->bytes, &arena, &mime);
-    struct slice header = slice_head(p->bytes, (size_t)mime.parts[0].header.len);
-    mime_put_envelope(header, &envelope);
+    mime_parse_within(p->bytes, bounds, in, &mime);
+    mime_put_envelope(slice_head(header_of(p, &mime), bounds->header), &envelope);
     mime_put_bodystructure(p->bytes, &mime, 0, true, &structure);
     mime_put_bodystructure(p->bytes, &mime, 0, false, &body);
     mime_encode(&mime, &parts);
@@ -127,17 +132,39 @@ static struct err derive(struct store_prepared *p)
         .parts = buf_slice(&parts),
         .header_len = (uint32_t)mime.parts[0].header.len,
     };
+    buf_done(&p->meta);
+    p->meta = buf_make(META_MAX);
     message_meta_encode(&meta, &p->meta);
-    p->sent = sent_of(header);
-    p->attachments = has_attachments(p->bytes, &mime, &arena);
-    bool full =
-        envelope.failed || structure.failed || body.failed || parts.failed || p->meta.failed;
+    bool whole =
+        !envelope.failed && !structure.failed && !body.failed && !parts.failed && !p->meta.failed;
     buf_done(&envelope);
     buf_done(&structure);
     buf_done(&body);
     buf_done(&parts);
+    *out = mime;
+    return whole;
+}
+
+/*
+ * No message is refused for what it looks like. One that would take more to describe than there is
+ * room for is described less closely: the last bounds fit whatever it is.
+ */
+static struct err derive(struct store_prepared *p)
+{
+    static const struct mime_bounds bounds[] = {
+        {MIME_MAX_PARTS, MIME_MAX_HEADER}, {1000, 64 * 1024}, {100, 16 * 1024}, {1, 4 * 1024}};
+    struct arena arena = ARENA_INIT;
+    struct mime mime;
+    bool whole = false;
+
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds && !whole; i++) {
+        arena_done(&arena);
+        whole = describe(p, &bounds[i], &arena, &mime);
+    }
+    p->sent = sent_of(header_of(p, &mime));
+    p->attachments = has_attachments(p->bytes, &mime, &arena);
     arena_done(&arena);
-    return full ? ERR(ERR_TOO_BIG, "a message's structure is too large") : OK;
+    return whole ? OK : ERR(ERR_TOO_BIG, "a message's structure is too large");
 }
 
 struct err store_prepare(struct store *st, struct store_spool *spool, struct store_prepared **out)
@@ -148,7 +175,6 @@ struct err store_prepare(struct store *st, struct store_spool *spool, struct sto
     (void)st;
     p->references = 1;
     p->spool = spool;
-    p->meta = buf_make(META_MAX);
     e = store_spool_bytes(spool, &p->bytes);
     if (!failed(e) && p->bytes.len > UINT32_MAX)
         e = ERR(ERR_TOO_BIG, "a message has at most 4 GiB");

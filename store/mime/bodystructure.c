@@ -24,7 +24,7 @@ static struct slice header_of(const struct writer *w, uint32_t index)
 {
     struct mime_range r = w->mime->parts[index].header;
 
-    return slice_head(slice_sub(w->message, r.start, r.len), MIME_MAX_HEADER);
+    return slice_head(slice_sub(w->message, r.start, r.len), w->mime->max_header);
 }
 
 static void read_fields(struct slice header, struct fields *f)

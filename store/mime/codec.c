@@ -146,6 +146,6 @@ struct err mime_decode(struct slice bytes, uint64_t message_len, struct arena *i
             return corrupt;
     if (bytes.len)
         return corrupt;
-    *out = (struct mime){parts, (uint32_t)n};
+    *out = (struct mime){parts, (uint32_t)n, MIME_MAX_HEADER};
     return OK;
 }

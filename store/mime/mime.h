@@ -60,12 +60,22 @@ struct mime_part {
 struct mime {
     struct mime_part *parts;
     uint32_t n_parts;
+    size_t max_header; /* bytes of one part's header that are looked at for IMAP's forms */
 };
 
 /*
  * The structure of `message`. Never fails. `in` keeps the parts.
  */
 void mime_parse(struct slice message, struct arena *in, struct mime *out);
+
+/* Narrower bounds than MIME_MAX_PARTS and MIME_MAX_HEADER, for what must fit somewhere. */
+struct mime_bounds {
+    uint32_t parts;
+    size_t header;
+};
+
+void mime_parse_within(struct slice message, const struct mime_bounds *bounds, struct arena *in,
+                       struct mime *out);
 
 /*
  * The parts as bytes that can be stored, and back. Decoding checks every index and range against

@@ -26,7 +26,7 @@ struct parser {
     struct slice message;
     struct arena *in;
     struct mime_part *parts;
-    uint32_t n_parts, parts_cap;
+    uint32_t n_parts, parts_cap, max_parts;
     struct open_part open[MIME_MAX_DEPTH + 1];
     uint32_t depth;                                 /* how many are open */
     struct boundary boundaries[MIME_MAX_DEPTH + 1]; /* shortest first; of equals, outer first */
@@ -136,7 +136,7 @@ static void end_header(struct parser *p, struct open_part *o, uint64_t end, uint
 
 static bool may_nest(const struct parser *p)
 {
-    return p->depth <= MIME_MAX_DEPTH && p->n_parts < MIME_MAX_PARTS;
+    return p->depth <= MIME_MAX_DEPTH && p->n_parts < p->max_parts;
 }
 
 /* A multipart without parts has one empty one, for IMAP knows none without (RFC 3501 9). */
@@ -233,7 +233,7 @@ static bool take_boundary(struct parser *p, struct slice line, uint64_t start, u
         return false;
     bool last = slice_starts(slice_from(line, 2 + b->text.len), S("--"));
     /* At the bound the last part takes what follows. */
-    if (!last && p->n_parts >= MIME_MAX_PARTS)
+    if (!last && p->n_parts >= p->max_parts)
         return false;
 
     uint32_t level = b->level;
@@ -268,9 +268,10 @@ static void take_line(struct parser *p, uint64_t start, uint64_t next)
     p->prev_end = start + text.len;
 }
 
-void mime_parse(struct slice message, struct arena *in, struct mime *out)
+void mime_parse_within(struct slice message, const struct mime_bounds *bounds, struct arena *in,
+                       struct mime *out)
 {
-    struct parser p = {.message = message, .in = in};
+    struct parser p = {.message = message, .in = in, .max_parts = bounds->parts};
 
     open_part(&p, 0);
     for (size_t at = 0; at < message.len;) {
@@ -281,7 +282,14 @@ void mime_parse(struct slice message, struct arena *in, struct mime *out)
     }
     while (p.depth)
         close_part(&p, message.len, p.line_ends);
-    *out = (struct mime){p.parts, p.n_parts};
+    *out = (struct mime){p.parts, p.n_parts, bounds->header};
+}
+
+void mime_parse(struct slice message, struct arena *in, struct mime *out)
+{
+    static const struct mime_bounds widest = {MIME_MAX_PARTS, MIME_MAX_HEADER};
+
+    mime_parse_within(message, &widest, in, out);
 }
 
 /* ---- section numbers ---- */
