@@ -1,8 +1,10 @@
 /*
  * content.c - DATA and BDAT: the message goes to the store's spool as it comes.
  *
- * In front of it stand two fields, the same for every recipient, so that all can share one stored
- * copy: Return-Path with MAIL's address (RFC 5321 4.4) and one Received. Nothing else is changed.
+ * In front of it stand fields that are the same for every recipient, so that all can share one
+ * stored copy: Return-Path with MAIL's address (RFC 5321 4.4) and one Received. Where there is one
+ * recipient only, his address stands there too, in Delivered-To and in Received. Of several none is
+ * named: it would show those in Bcc to the others. Nothing else is changed.
  */
 #include "base/mem.h"
 #include "protocols/answers.h"
@@ -45,16 +47,33 @@ static const char *with(const struct lmtp_session *s)
     return names[s->transaction->utf8][s->env->peer->tls];
 }
 
+/* `before`, the one recipient's path, `behind`; nothing where there are several. */
+static void put_only_recipient(const struct lmtp_transaction *t, const char *before,
+                               const char *behind, struct buf *out)
+{
+    if (t->n_recipients != 1)
+        return;
+    buf_puts(out, before);
+    buf_put(out, t->first_recipient);
+    buf_puts(out, behind);
+}
+
 static void put_trace(struct lmtp_session *s, struct buf *out)
 {
+    const struct lmtp_transaction *t = s->transaction;
+
     buf_puts(out, "Return-Path: <");
-    buf_put(out, s->transaction->sender);
-    buf_puts(out, ">\r\nReceived: from ");
+    buf_put(out, t->sender);
+    buf_puts(out, ">\r\n");
+    put_only_recipient(t, "Delivered-To: ", "\r\n", out);
+    buf_puts(out, "Received: from ");
     buf_put(out, buf_slice(&s->lhlo));
     buf_puts(out, " (");
     put_address(out, &s->env->peer->remote);
-    buf_printf(out, ")\r\n\tby %s with %s id %s.%llu;\r\n\t", s->env->host_name, with(s),
+    buf_printf(out, ")\r\n\tby %s with %s id %s.%llu", s->env->host_name, with(s),
                s->env->peer->session_id, (unsigned long long)++s->messages);
+    put_only_recipient(t, "\r\n\tfor <", ">", out);
+    buf_puts(out, ";\r\n\t");
     put_date(out, s->env->clock->wall);
     buf_puts(out, "\r\n");
 }

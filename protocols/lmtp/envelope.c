@@ -129,7 +129,11 @@ static void add_recipient(struct lmtp_transaction *t, struct lmtp_box *box)
 
 static enum session_next accept_recipient(struct lmtp_session *s, struct lmtp_box *box)
 {
-    add_recipient(s->transaction, box);
+    struct lmtp_transaction *t = s->transaction;
+
+    if (t->n_recipients == 0)
+        t->first_recipient = t->recipient;
+    add_recipient(t, box);
     if (s->state == AT_MAIL)
         lmtp_enter(s, AT_RCPT);
     return lmtp_reply(s, "250 2.1.5 Recipient accepted");
@@ -260,6 +264,7 @@ enum session_next lmtp_cmd_rcpt(struct lmtp_session *s, struct slice args)
     struct err e = resolve(s, path.address, &mailbox_id);
     if (failed(e))
         return refuse_recipient(s, e);
+    t->recipient = arena_slice(&t->arena, path.raw);
     struct lmtp_box *box = find_box(t, mailbox_id);
     return box ? accept_recipient(s, box) : open_box(s, mailbox_id);
 }

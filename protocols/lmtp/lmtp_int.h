@@ -101,6 +101,8 @@ struct lmtp_transaction {
     struct lmtp_box *boxes;
     struct lmtp_box **recipients; /* the box of each, in the order of RCPT */
     size_t n_recipients, recipients_room;
+    struct slice recipient;       /* of this RCPT: its path, without its brackets */
+    struct slice first_recipient; /* of the first that was accepted */
     struct store_spool *spool;
     uint64_t received;      /* bytes of content so far */
     struct err content_err; /* why the content cannot be kept */

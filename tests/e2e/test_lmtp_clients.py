@@ -45,8 +45,8 @@ def inbox(g, user="alice"):
 
 
 def content(message):
-    """What was sent: behind the two fields of delivery."""
-    start = re.match(rb"Return-Path: <[^>]*>\r\nReceived: .*\r\n(?:[ \t].*\r\n)*", message)
+    """What was sent: behind the fields of delivery."""
+    start = re.match(rb"Return-Path: <[^>]*>\r\n(?:Delivered-To: .*\r\n)?Received: .*\r\n(?:[ \t].*\r\n)*", message)
     assert start, message[:300]
     return message[start.end():]
 

@@ -32,21 +32,29 @@ static bool says(struct fixture_session *fs, const char *command, const char *be
     return false;
 }
 
+static void take_line(struct buf *content)
+{
+    buf_consume(content, slice_find(buf_slice(content), S("\r\n")) + 2);
+}
+
 /* What is stored: checks that the trace stands in front, and leaves the rest. */
 static void stored(struct fixture *fx, uint64_t id, uint32_t seq, const char *sender,
                    struct buf *content)
 {
-    char trace[200];
+    char path[200];
 
     fixture_message(fx, id, seq, content);
-    snprintf(trace, sizeof trace,
-             "Return-Path: <%s>\r\nReceived: from mta.example.net ([192.0.2.7])\r\n"
-             "\tby mail.example.org with LMTP id s1.",
-             sender);
-    assert_true(slice_starts(buf_slice(content), slice_str(trace)));
-    buf_consume(content, strlen(trace));
-    buf_consume(content, slice_find(buf_slice(content), S("\r\n\t")) + 3);
-    buf_consume(content, slice_find(buf_slice(content), S("\r\n")) + 2);
+    snprintf(path, sizeof path, "Return-Path: <%s>\r\n", sender);
+    assert_true(slice_starts(buf_slice(content), slice_str(path)));
+    take_line(content);
+    if (slice_starts(buf_slice(content), S("Delivered-To: ")))
+        take_line(content);
+    assert_true(
+        slice_starts(buf_slice(content), S("Received: from mta.example.net ([192.0.2.7])\r\n"
+                                           "\tby mail.example.org with LMTP id s1.")));
+    take_line(content);
+    while (slice_starts(buf_slice(content), S("\t")))
+        take_line(content);
 }
 
 static void assert_stored(struct fixture *fx, uint64_t id, uint32_t seq, struct slice want)
@@ -105,13 +113,23 @@ static void the_trace_tells_where_a_message_came_from(void **state)
     (void)state;
     struct fixture_session *fs = greet(fx);
     assert_true(says(fs, "MAIL FROM:<>\r\n", "250 "));
-    assert_true(says(fs, "RCPT TO:<alice@example.org>\r\nDATA\r\n", "250 "));
+    assert_true(says(fs, "RCPT TO:<@a,@b:Alice+lists@Example.org>\r\nDATA\r\n", "250 "));
     assert_true(says(fs, "x\r\n.\r\n", "250 "));
     fixture_message(fx, FIXTURE_ALICE, 1, &got);
-    assert_slice(buf_slice(&got),
-                 "Return-Path: <>\r\nReceived: from mta.example.net ([192.0.2.7])\r\n"
-                 "\tby mail.example.org with LMTP id s1.1;\r\n"
-                 "\tWed, 18 Nov 2026 11:06:40 +0000\r\nx\r\n");
+    assert_slice(buf_slice(&got), "Return-Path: <>\r\nDelivered-To: Alice+lists@Example.org\r\n"
+                                  "Received: from mta.example.net ([192.0.2.7])\r\n"
+                                  "\tby mail.example.org with LMTP id s1.1\r\n"
+                                  "\tfor <Alice+lists@Example.org>;\r\n"
+                                  "\tWed, 18 Nov 2026 11:06:40 +0000\r\nx\r\n");
+    buf_clear(&got);
+    fixture_say(fs,
+                ENVELOPE "RCPT TO:<nobody@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n");
+    assert_true(says(fs, "x\r\n.\r\n", "250 "));
+    fixture_message(fx, FIXTURE_ALICE, 2, &got);
+    assert_slice(buf_slice(&got), "Return-Path: <s@example.net>\r\n"
+                                  "Received: from mta.example.net ([192.0.2.7])\r\n"
+                                  "\tby mail.example.org with LMTP id s1.2;\r\n"
+                                  "\tWed, 18 Nov 2026 11:06:40 +0000\r\nx\r\n");
     fixture_session_free(fs);
     buf_done(&got);
     fixture_free(fx);
