@@ -315,3 +315,32 @@ def try_log_on(g):
     with g.raw("imap") as c:
         c.line()
         return c.imap("LOGIN alice secret")[0] == "OK"
+
+
+# ---- libsasl2 ----
+
+def test_no_file_and_no_variable_tells_libsasl2_what_to_load_or_to_do(tmp_path, monkeypatch):
+    """The plugins are three, whatever lies in its directories and whatever the environment says."""
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    for name in ("gatepost.conf", "smtpd.conf"):
+        (evil / name).write_text("pwcheck_method: alwaystrue\nmech_list: ANONYMOUS PLAIN\nlog_level: 7\n")
+    (evil / "libevil.so").write_bytes(b"no library")
+    for variable in ("SASL_PATH", "SASL_CONF_PATH", "SASL_PLUGIN_PATH"):
+        monkeypatch.setenv(variable, str(evil))
+    with gates.Gate(tmp_path / "g") as g:
+        g.add_user("alice", "secret")
+        loaded = {line.split("/")[-1].strip() for line in open(f"/proc/{g.process.pid}/maps") if "/sasl2/" in line}
+        assert {re.sub(r"\.so.*", "", name) for name in loaded} == {"libplain", "liblogin", "libscram"}
+        with g.raw("imaps", True) as c:
+            c.line()
+            capabilities = c.imap("CAPABILITY")[2]
+            assert set(re.findall(rb"AUTH=(\S+)", capabilities)) == {
+                b"SCRAM-SHA-256-PLUS", b"SCRAM-SHA-1-PLUS", b"SCRAM-SHA-256", b"SCRAM-SHA-1", b"PLAIN", b"LOGIN"}
+        for mechanism in ("ANONYMOUS", "CRAM-MD5", "DIGEST-MD5", "NTLM", "EXTERNAL", "GSSAPI", "GS2-KRB5", "OTP"):
+            with g.raw("imaps", True) as c:
+                c.line()
+                assert c.imap(f"AUTHENTICATE {mechanism} =")[0] == "NO", mechanism
+        with g.raw("imap") as c:
+            c.line()
+            assert c.imap("LOGIN alice wrong")[0] == "NO"
