@@ -348,11 +348,11 @@ static bool admit(struct auth_attempt *a, struct slice message)
 {
     const struct mechanism *m = a->x.mechanism;
 
-    if (!m || (m->binds && !a->binding_offered)) {
+    if (!m || !mechanism_offered(m, &a->peer) || (m->binds && !a->binding_offered)) {
         seal(a, AUTH_BAD_MECHANISM);
         return false;
     }
-    if (m->plaintext && !auth_plaintext_allowed(&a->peer)) {
+    if (!mechanism_transport_allows(m, &a->peer)) {
         name_in_clear(a, message);
         seal(a, AUTH_NEEDS_TLS);
         return false;

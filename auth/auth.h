@@ -146,7 +146,9 @@ struct auth_peer {
     const char *tls_version, *tls_cipher; /* NULL without TLS */
     unsigned tls_bits;
     bool plaintext_ok; /* listener policy: PLAIN, LOGIN, USER/PASS without TLS */
-    bool exempt;       /* from back-off: a trusted network */
+    unsigned
+        mechanisms; /* listener policy: those offered, a mask of auth_mechanism_bit(); 0: all */
+    bool exempt;    /* from back-off: a trusted network */
     /* Channel binding data of RFC 5929/9266 by type ("tls-exporter"); false: there is none. */
     bool (*binding)(void *ctx, struct slice type, struct buf *out);
     void *binding_ctx;
@@ -215,6 +217,9 @@ struct err auth_reconfigure(struct auth *auth, const struct auth_config *config)
  */
 size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const char *names[],
                        size_t max);
+
+/* The bit of a mechanism in auth_peer.mechanisms; 0: there is none of that name. */
+unsigned auth_mechanism_bit(struct slice name);
 
 /* May secrets be sent as they are (PLAIN and its other names)? */
 bool auth_plaintext_allowed(const struct auth_peer *peer);

@@ -222,7 +222,11 @@ extern const size_t n_mechanisms;
 /* By the name that a client sent, in any case; NULL. */
 const struct mechanism *mechanism_find(struct slice name);
 
-/* Does this peer have channel binding data of any type? On the peer's thread. */
+/* Does the listener offer it, and does the transport allow it? -PLUS needs binding data as well. */
+bool mechanism_offered(const struct mechanism *mechanism, const struct auth_peer *peer);
+bool mechanism_transport_allows(const struct mechanism *mechanism, const struct auth_peer *peer);
+
+/* Is this peer offered any -PLUS: has it channel binding data? On the peer's thread. */
 bool mechanism_binding_offered(const struct auth_peer *peer);
 
 /* ---- passes ---- */

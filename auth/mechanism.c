@@ -31,10 +31,43 @@ const struct mechanism *mechanism_find(struct slice name)
 /* In order of preference: RFC 9266 for TLS 1.3, RFC 5929 before it. */
 static const char *const binding_types[] = {"tls-exporter", "tls-server-end-point", "tls-unique"};
 
+static unsigned bit_of(const struct mechanism *mechanism)
+{
+    return 1u << (mechanism - mechanisms);
+}
+
+unsigned auth_mechanism_bit(struct slice name)
+{
+    const struct mechanism *mechanism = mechanism_find(name);
+
+    return mechanism ? bit_of(mechanism) : 0;
+}
+
+bool mechanism_offered(const struct mechanism *mechanism, const struct auth_peer *peer)
+{
+    return !peer->mechanisms || peer->mechanisms & bit_of(mechanism);
+}
+
+bool mechanism_transport_allows(const struct mechanism *mechanism, const struct auth_peer *peer)
+{
+    return !mechanism->plaintext || peer->tls || peer->plaintext_ok;
+}
+
+static bool any_binds(const struct auth_peer *peer)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n_mechanisms; i++)
+        any |= mechanisms[i].binds && mechanism_offered(&mechanisms[i], peer);
+    return any;
+}
+
 bool mechanism_binding_offered(const struct auth_peer *peer)
 {
     bool any = false;
 
+    if (!any_binds(peer))
+        return false;
     for (size_t i = 0; peer->tls && peer->binding && !any && i < 3; i++) {
         struct buf data = buf_make(1024);
 
@@ -46,7 +79,9 @@ bool mechanism_binding_offered(const struct auth_peer *peer)
 
 bool auth_plaintext_allowed(const struct auth_peer *peer)
 {
-    return peer->tls || peer->plaintext_ok;
+    const struct mechanism *plain = mechanism_find(S("PLAIN"));
+
+    return mechanism_offered(plain, peer) && mechanism_transport_allows(plain, peer);
 }
 
 size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const char *names[],
@@ -57,8 +92,8 @@ size_t auth_mechanisms(struct auth *auth, const struct auth_peer *peer, const ch
 
     (void)auth;
     for (size_t i = 0; i < n_mechanisms && n < max; i++)
-        if ((!mechanisms[i].plaintext || auth_plaintext_allowed(peer)) &&
-            (!mechanisms[i].binds || binding))
+        if (mechanism_offered(&mechanisms[i], peer) &&
+            mechanism_transport_allows(&mechanisms[i], peer) && (!mechanisms[i].binds || binding))
             names[n++] = mechanisms[i].name;
     return n;
 }

@@ -234,6 +234,15 @@ static enum net_tls_mode tls_mode_of(cfg_t *section)
                                            : NET_TLS_NONE;
 }
 
+static unsigned mechanisms_of(cfg_t *section)
+{
+    unsigned mask = 0;
+
+    for (unsigned i = 0; i < cfg_size(section, "mechanisms"); i++)
+        mask |= auth_mechanism_bit(slice_str(cfg_getnstr(section, "mechanisms", i)));
+    return mask;
+}
+
 static void check_listener(cfg_t *section, const struct net_listener_config *l)
 {
     if (!*l->name)
@@ -268,6 +277,7 @@ static void fill_listener(struct config *c, cfg_t *file, cfg_t *section,
         .path_mode = (unsigned)strtoul(cfg_getstr(section, "socket-mode"), NULL, 8),
         .tls_mode = tls_mode_of(section),
         .plaintext_ok = cfg_getbool(section, "plaintext"),
+        .mechanisms = mechanisms_of(section),
         .compress_ok = cfg_getbool(section, "compress"),
         .proxy = cfg_getbool(section, "proxy-protocol"),
     };

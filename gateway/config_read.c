@@ -90,6 +90,7 @@ static cfg_opt_t listener_options[] = {
     CFG_STR("tls", "none", CFGF_NONE),
     CFG_STR_LIST("certificates", "{}", CFGF_NONE),
     CFG_BOOL("plaintext", cfg_false, CFGF_NONE),
+    CFG_STR_LIST("mechanisms", "{}", CFGF_NONE),
     CFG_BOOL("compress", cfg_true, CFGF_NONE),
     CFG_BOOL("proxy-protocol", cfg_false, CFGF_NONE),
     CFG_STR_LIST("proxy-from", "{}", CFGF_NONE),
@@ -410,6 +411,15 @@ static int want_network(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
+static int want_mechanism(cfg_t *cfg, cfg_opt_t *opt)
+{
+    if (auth_mechanism_bit(slice_str(last_string(opt))))
+        return 0;
+    cfg_error(cfg, "%s: expected a mechanism such as PLAIN or SCRAM-SHA-256, found \"%s\"",
+              cfg_opt_name(opt), last_string(opt));
+    return -1;
+}
+
 static const struct check {
     const char *section, *key;
     int (*run)(cfg_t *cfg, cfg_opt_t *opt);
@@ -444,6 +454,7 @@ static const struct check {
     {"listener", "port", want_port},
     {"listener", "socket-mode", want_mode},
     {"listener", "tls", want_tls_mode},
+    {"listener", "mechanisms", want_mechanism},
     {"listener", "proxy-from", want_network},
     {"limits", "connections", want_count},
     {"limits", "connections-per-address", want_count},

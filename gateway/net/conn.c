@@ -335,6 +335,7 @@ static void fill_peer(struct net_conn *conn, int fd)
     peer->listener = listener->name;
     peer->session_id = conn->session_id;
     peer->plaintext_ok = listener->plaintext_ok;
+    peer->mechanisms = listener->mechanisms;
 }
 
 static int open_handle(struct net_conn *conn, int fd)

@@ -42,6 +42,7 @@ struct net_listener_config {
     enum net_tls_mode tls_mode;
     const struct net_tls_config *tls; /* NULL with NET_TLS_NONE */
     bool plaintext_ok;                /* log-on without TLS */
+    unsigned mechanisms;              /* offered, as in struct auth_peer; 0: all */
     bool compress_ok;                 /* COMPRESS may be offered */
     bool proxy;                       /* the PROXY protocol comes first ... */
     const struct network *proxy_from; /* ... from these; others are refused */

@@ -48,6 +48,7 @@ struct net_listener {
     enum net_tls_mode tls_mode;
     struct net_tls *tls; /* or NULL */
     bool plaintext_ok, compress_ok, proxy, is_unix;
+    unsigned mechanisms;
     struct network *proxy_from;
     size_t n_proxy_from;
     struct net_settings *settings;

@@ -77,6 +77,7 @@ static struct err listener_new(const struct net_listener_config *config,
     listener->protocol = config->protocol;
     listener->tls_mode = config->tls_mode;
     listener->plaintext_ok = config->plaintext_ok;
+    listener->mechanisms = config->mechanisms;
     listener->compress_ok = config->compress_ok;
     listener->proxy = config->proxy;
     listener->is_unix = config->path != NULL;

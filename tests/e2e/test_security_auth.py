@@ -344,3 +344,30 @@ def test_no_file_and_no_variable_tells_libsasl2_what_to_load_or_to_do(tmp_path, 
         with g.raw("imap") as c:
             c.line()
             assert c.imap("LOGIN alice wrong")[0] == "NO"
+
+
+def test_a_listener_offers_what_it_is_told_to_and_takes_nothing_else(tmp_path):
+    g = gates.Gate(tmp_path)
+    g.add_user("alice", "secret")
+    text = g.config.read_text()
+    for name in ("imap", "pop3"):
+        text = text.replace(f'listener "{name}" {{', f'listener "{name}" {{ mechanisms = {{SCRAM-SHA-256}} ')
+    g.config.write_text(text)
+    with g:
+        with g.raw("imap") as c:
+            c.line()
+            capabilities = c.imap("CAPABILITY")[2]
+            assert b"LOGINDISABLED" in capabilities
+            assert re.findall(rb"AUTH=(\S+)", capabilities) == [b"SCRAM-SHA-256"]
+            assert c.imap("LOGIN alice secret")[0] == "NO"
+            assert c.imap(b"AUTHENTICATE PLAIN " + b64(b"\0alice\0secret"))[0] == "NO"
+            assert b" OK " in Scram(c, "alice", "secret").begin().end()
+        with g.raw("pop3") as c:
+            c.line()
+            assert c.cmd("CAPA").startswith(b"+OK")
+            capa = c.lines().splitlines()
+            assert b"SASL SCRAM-SHA-256" in capa and b"USER" not in capa
+            assert c.cmd("USER alice").startswith(b"-ERR") and c.cmd("PASS secret").startswith(b"-ERR")
+        g.pop("alice", "secret", tls=True).quit()  # the other listeners are as they were
+        reasons = [r["reason"] for r in g.records() if r["listener"] in ("imap", "pop3")]
+        assert reasons == ["bad-mechanism", "bad-mechanism", "ok", "bad-mechanism"], reasons

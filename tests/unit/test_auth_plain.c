@@ -385,6 +385,36 @@ static void what_is_advertised_follows_the_transport(void **state)
     assert_int_equal(auth_mechanisms(f->auth, &f->peer, names, 10), 4);
 }
 
+static void a_listener_offers_the_mechanisms_that_it_names_and_takes_no_other(void **state)
+{
+    struct fixture *f = *state;
+    const char *names[16];
+
+    fixture_use_tls(f);
+    f->peer.mechanisms = auth_mechanism_bit(S("scram-sha-256")) | auth_mechanism_bit(S("LOGIN"));
+    assert_int_equal(auth_mechanisms(f->auth, &f->peer, names, 16), 2);
+    assert_string_equal(names[0], "SCRAM-SHA-256");
+    assert_string_equal(names[1], "LOGIN");
+    assert_false(auth_plaintext_allowed(&f->peer));
+    assert_int_equal(fixture_password(f, S("alice"), S("gatepost")), AUTH_BAD_MECHANISM);
+    assert_int_equal(
+        fixture_exchange(f, "PLAIN", b64(S("\0alice\0gatepost")), (const char *[]){NULL}),
+        AUTH_BAD_MECHANISM);
+    assert_int_equal(fixture_exchange(f, "SCRAM-SHA-256-PLUS",
+                                      b64(S("p=tls-exporter,,n=alice,r=1234")),
+                                      (const char *[]){NULL}),
+                     AUTH_BAD_MECHANISM);
+    assert_int_equal(
+        fixture_exchange(f, "LOGIN", b64(S("alice")), (const char *[]){b64(S("gatepost")), NULL}),
+        AUTH_OK);
+    /* Nobody took -PLUS out on the way: it was not offered, so "y" is true. */
+    struct auth_attempt *a = fixture_begin(f);
+    struct slice first = slice_str(b64(S("y,,n=alice,r=0123456789")));
+    assert_int_equal(fixture_send_initial(f, a, "SCRAM-SHA-256", &first), AUTH_CHALLENGE);
+    auth_attempt_free(a);
+    assert_int_equal(auth_mechanism_bit(S("GSSAPI")), 0);
+}
+
 static void no_record_and_no_log_line_has_a_secret(void **state)
 {
     struct fixture *f = *state;
@@ -443,6 +473,7 @@ int main(void)
         T(plaintext_needs_tls_unless_the_listener_allows_it),
         T(mechanisms_that_are_not_offered_are_refused),
         T(what_is_advertised_follows_the_transport),
+        T(a_listener_offers_the_mechanisms_that_it_names_and_takes_no_other),
         T(no_record_and_no_log_line_has_a_secret),
         T(a_layer_can_be_made_again_but_not_twice),
     };

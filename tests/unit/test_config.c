@@ -106,6 +106,8 @@ static const struct row {
     {"listener \"l\"", "tls", "none", "yes", "one of none, starttls, implicit", LISTENER},
     {"listener \"l\"", "certificates", "{}", NULL, NULL, LISTENER},
     {"listener \"l\"", "plaintext", "true", "maybe", "true or false", LISTENER},
+    {"listener \"l\"", "mechanisms", "{plain, \"SCRAM-SHA-1\"}", "{PLAIN, GSSAPI}",
+     "a mechanism such as PLAIN", LISTENER},
     {"listener \"l\"", "compress", "no", "zip", "true or false", LISTENER},
     {"listener \"l\"", "proxy-protocol", "false", "v2", "true or false", LISTENER},
     {"listener \"l\"", "proxy-from", "{\"127.0.0.1\"}", "{\"proxy\"}", NETWORK, LISTENER},
