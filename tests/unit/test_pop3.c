@@ -597,6 +597,30 @@ static void messages_come_back_to_the_octet(void **state)
     fixture_free(fx);
 }
 
+/* Where Exchange 5.5 said "Unspecified error" to a right password (Q298836). */
+static void no_number_of_messages_keeps_anybody_out(void **state)
+{
+    static const uint32_t counts[] = {65535, 65536, 250000};
+    struct fixture *fx = fixture_new();
+    uint32_t there = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        char want[100];
+
+        fixture_deliver_many(fx, FIXTURE_ALICE, S("A: b\r\n\r\nc\r\n"), counts[i] - there);
+        there = counts[i];
+        struct fixture_session *fs = connect_to(fx);
+        snprintf(want, sizeof want, "+OK Now the password\r\n+OK %u messages (%u octets)\r\n",
+                 there, there * 11);
+        assert_slice(fixture_say(fs, LOGON), want);
+        snprintf(want, sizeof want, "LIST %u\r\n", there);
+        assert_true(slice_starts(fixture_say(fs, want), S("+OK ")));
+        fixture_session_free(fs);
+    }
+    fixture_free(fx);
+}
+
 static void a_mailbox_may_hold_more_than_65536_messages(void **state)
 {
     enum { N = 70000 };
@@ -800,6 +824,7 @@ int main(void)
         cmocka_unit_test(a_connection_without_an_attempt_is_recorded_as_lost),
         cmocka_unit_test(what_is_no_pop3_is_cut_off),
         cmocka_unit_test(messages_come_back_to_the_octet),
+        cmocka_unit_test(no_number_of_messages_keeps_anybody_out),
         cmocka_unit_test(a_mailbox_may_hold_more_than_65536_messages),
         cmocka_unit_test(what_others_remove_is_gone_and_numbers_stay),
         cmocka_unit_test(two_sessions_share_a_mailbox_without_a_lock),
