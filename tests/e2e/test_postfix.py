@@ -150,7 +150,7 @@ def inbox(g, user="alice", n=1):
 
 def content(message):
     """What was sent: behind the fields of Gatepost and of Postfix."""
-    start = re.match(rb"(?:Return-Path: <[^>]*>\r\n|Received: .*\r\n(?:[ \t].*\r\n)*)+", message)
+    start = re.match(rb"(?:Return-Path: <[^>]*>\r\n|Delivered-To: .*\r\n|Received: .*\r\n(?:[ \t].*\r\n)*)+", message)
     return message[start.end():]
 
 
