@@ -190,11 +190,12 @@ void store_set_props_init(struct store_set_props *rq);
  *
  * `changes` are all its properties. Flags and categories among them go to the row; of one that is
  * replaced they stay as they are where no change names them. `prepared` is its RFC 822 form, which
- * IMAP and POP3 give out from now on. Large values: as in store_set_props; a large one without
- * `prepared` names a blob that some object has, of the same mailbox.
- * ERR_NOT_FOUND: the folder, or the message that is replaced, is gone. ERR_CONFLICT: its change
- * number is beyond unchanged_since. ERR_TOO_BIG, ERR_LIMIT: see the limits. ERR_INVALID: a value of
- * a recipient or an attachment that is not of its type. ERR_QUOTA, ERR_NO_SPACE.
+ * IMAP and POP3 give out from now on; NULL: it is made of the properties (mapi/oxcmail_export.h),
+ * on the caller's thread. Large values: as in store_set_props; a large one without `prepared` names
+ * a blob that some object has, of the same mailbox. ERR_NOT_FOUND: the folder, or the message that
+ * is replaced, is gone. ERR_CONFLICT: its change number is beyond unchanged_since. ERR_TOO_BIG,
+ * ERR_LIMIT: see the limits. ERR_INVALID: a value of a recipient or an attachment that is not of
+ * its type. ERR_QUOTA, ERR_NO_SPACE. What oxcmail_export() says.
  */
 struct store_save_message {
     struct store_op op;
@@ -202,7 +203,7 @@ struct store_save_message {
     uint64_t mid; /* of the one that is replaced; 0: a new one */
     bool conditional;
     uint64_t unchanged_since;
-    struct store_prepared *prepared; /* held by the caller until done */
+    struct store_prepared *prepared; /* held by the caller until done; or NULL */
     uint64_t internaldate;           /* 0: now, or what it was */
     int16_t zone;
     struct store_prop_change *changes; /* must live until done */
@@ -213,6 +214,7 @@ struct store_save_message {
     /* the store's: */
     struct store_prepared **change_prepared; /* of each change, or NULL */
     struct save_content *encoded;
+    struct store_prepared *bytes; /* `prepared`, or what was made */
     struct err prepare_err;
 };
 void store_save_message_init(struct store_save_message *rq);

@@ -9,7 +9,74 @@
 
 #include "store/content.h"
 #include "store/edit.h"
+#include "store/mapi/oxcmail_export.h"
 #include "store/prepare_int.h"
+
+/* ---- the RFC 822 form ---- */
+
+struct export_from {
+    struct store_read *rd;
+    struct arena *in;
+};
+
+static struct err load_value(void *ctx, const struct store_prop *prop, struct slice *out)
+{
+    const struct export_from *from = ctx;
+    struct store_prop loaded = *prop;
+    struct err e = OK;
+
+    if (prop->prepared) {
+        *out = prop->prepared->bytes;
+        return OK;
+    }
+    e = store_prop_load(from->rd, &loaded, SIZE_MAX, from->in);
+    if (!failed(e))
+        *out = loaded.value.bytes;
+    return e;
+}
+
+static bool find_name(void *ctx, uint16_t id, struct store_prop_name *out)
+{
+    const struct export_from *from = ctx;
+
+    return !failed(store_named_name(from->rd, id, from->in, out));
+}
+
+static struct store_props props_of(const struct store_save_message *rq, struct arena *in)
+{
+    struct store_prop *props = arena_array(in, rq->n, sizeof *props);
+    size_t n = 0;
+
+    for (size_t i = 0; i < rq->n; i++)
+        if (!rq->changes[i].remove)
+            props[n++] = rq->changes[i].prop;
+    return (struct store_props){props, n};
+}
+
+static struct err make_bytes(struct mailbox *mb, const struct store_save_message *rq,
+                             struct store_prepared **out)
+{
+    struct arena arena = ARENA_INIT;
+    struct export_from from = {.in = &arena};
+    struct oxcmail_export how = {
+        .load = load_value, .name = find_name, .ctx = &from, .now = clock_now().wall};
+    struct store_content message = {.n_recipients = 0};
+    struct buf bytes = buf_make(mb->store->config.max_message);
+    struct err e = store_read_begin(mb, &from.rd);
+
+    if (rq->content)
+        message = *rq->content;
+    message.props = props_of(rq, &arena);
+    if (!failed(e)) {
+        e = oxcmail_export(&how, &message, &bytes);
+        store_read_end(from.rd);
+    }
+    if (!failed(e))
+        e = prepare_bytes(mb->store, buf_slice(&bytes), out);
+    buf_done(&bytes);
+    arena_done(&arena);
+    return e;
+}
 
 /* ---- large values, on the caller's thread ---- */
 
@@ -23,7 +90,10 @@ static void save_prepare(struct store_op *op)
     rq->prepare_err = changes_prepare(st, rq->changes, rq->n, &rq->change_prepared);
     if (!failed(rq->prepare_err) && rq->content)
         rq->prepare_err = content_encode(st, rq->content, &rq->encoded);
-    op_bring(op, &rq->prepared, 1);
+    rq->bytes = rq->prepared ? store_prepared_hold(rq->prepared) : NULL;
+    if (!failed(rq->prepare_err) && !rq->bytes)
+        rq->prepare_err = make_bytes(op->mailbox, rq, &rq->bytes);
+    op_bring(op, &rq->bytes, 1);
     op_bring(op, rq->change_prepared, rq->n);
     if (rq->encoded) {
         op_bring(op, &rq->encoded->bytes, 1);
@@ -38,7 +108,9 @@ static void save_cleanup(struct store_op *op)
     changes_release(rq->change_prepared, rq->n);
     rq->change_prepared = NULL;
     save_content_free(rq->encoded);
+    store_prepared_free(rq->bytes);
     rq->encoded = NULL;
+    rq->bytes = NULL;
 }
 
 /* ---- in the batch ---- */
@@ -144,21 +216,20 @@ static struct err make_row(struct saving *s)
     const struct message_row *old = s->old ? &s->old->row : &(struct message_row){.uid = 0};
     struct engine_blob_info blob;
     struct message_row *row = &s->row;
-    struct err e = engine_blob_link(s->tx->w, rq->prepared->hash, &blob);
+    struct err e = engine_blob_link(s->tx->w, rq->bytes->hash, &blob);
     bool attachments = rq->content && rq->content->n_attachments > 0;
 
     *row = (struct message_row){.mid = rq->mid, .zone = rq->zone, .blob = blob.id};
     row->flags =
         (uint16_t)((s->edit.flags & FLAG_ALL_IMAP) | FLAG_BAG |
                    (attachments ? FLAG_ATTACHMENTS : 0) | (s->old ? FLAG_IMPORTED_UIDL : 0));
-    row->size = (uint32_t)rq->prepared->bytes.len;
+    row->size = (uint32_t)rq->bytes->bytes.len;
     row->savedate = s->tx->now;
     row->internaldate = rq->internaldate ? rq->internaldate
                         : s->old         ? old->internaldate
                                          : s->tx->now;
-    row->sent = rq->prepared->sent != 0
-                    ? rq->prepared->sent
-                    : filetime_to_unix(row->internaldate) + (int64_t)rq->zone * 60;
+    row->sent = rq->bytes->sent != 0 ? rq->bytes->sent
+                                     : filetime_to_unix(row->internaldate) + (int64_t)rq->zone * 60;
     return failed(e) ? e : edit_keyword_set(s->tx, &s->edit, old->keyword_set, &row->keyword_set);
 }
 
@@ -207,7 +278,7 @@ static struct err take_old_out(struct saving *s, struct folder_rec *folder)
 /* Is there room for what it has more than the one that it replaces? */
 static struct err check_quota(const struct saving *s)
 {
-    uint64_t size = s->rq->prepared->bytes.len, old = s->old ? s->old->row.size : 0;
+    uint64_t size = s->rq->bytes->bytes.len, old = s->old ? s->old->row.size : 0;
 
     return tx_check_quota(s->tx, size > old ? size - old : 0);
 }

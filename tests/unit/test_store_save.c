@@ -137,7 +137,7 @@ struct saved {
     struct err err;
 };
 
-/* With these bytes as its RFC 822 form. */
+/* With these bytes as its RFC 822 form; NULL: what the store makes of it. */
 static struct saved save(struct fixture *f, uint64_t mid, const char *mail,
                          struct store_prop_change *changes, size_t n,
                          const struct store_content *content, uint64_t unchanged_since)
@@ -150,7 +150,7 @@ static struct saved save(struct fixture *f, uint64_t mid, const char *mail,
     s.rq.mid = mid;
     s.rq.conditional = unchanged_since != 0;
     s.rq.unchanged_since = unchanged_since;
-    s.rq.prepared = bed_prepare(&f->bed, mail);
+    s.rq.prepared = mail ? bed_prepare(&f->bed, mail) : NULL;
     s.rq.changes = changes;
     s.rq.n = n;
     s.rq.content = content;
@@ -359,6 +359,60 @@ static void a_message_is_saved_again_with_the_blobs_that_it_has(void **state)
     assert_sample(f, mid, &s);
 }
 
+/* What the message looks like to IMAP, as properties: the way there and back. */
+static void the_bytes_are_made_of_the_properties(void **state)
+{
+    struct fixture *f = *state;
+    struct sample s;
+    struct store_name_props names;
+    struct store_prop_name name = {.by_string = true, .name = S("X-Mine")};
+    uint16_t id;
+
+    memcpy(name.guid, store_ps_internet_headers, 16);
+    store_name_props_init(&names);
+    names.names = &name;
+    names.n = 1;
+    names.ids = &id;
+    assert_ok(store_run(f->bed.mb, &names.op));
+    make_sample(f, &s);
+    struct store_prop_change changes[] = {
+        {.prop = text_prop(PR_SUBJECT, "Gr\xC3\xBC\xC3\x9F"
+                                       "e")},
+        {.prop = {.tag = PR_BODY, .value.bytes = long_bytes(f, 9000, 'b')}},
+        {.prop = text_prop(PT(id, PROP_STRING), "my own")},
+        {.prop = text_prop(PR_SENDER_EMAIL, "me@example.org")},
+    };
+    struct saved saved = save(f, 0, NULL, changes, COUNT(changes), &s.content, 0);
+
+    assert_ok(saved.err);
+    /* Saved again with the blobs that it has: they are read for the bytes. */
+    struct store_content again = content_of(f, saved.rq.saved_mid);
+    struct store_object *object = open_object(f, saved.rq.saved_mid);
+    assert_ok(store_object_get(object, PR_BODY, &changes[1].prop));
+    assert_true(changes[1].prop.large);
+    saved = save(f, saved.rq.saved_mid, NULL, changes, COUNT(changes), &again, 0);
+    assert_ok(saved.err);
+
+    const struct message_row *row = store_object_row(open_object(f, saved.rq.saved_mid));
+    struct slice bytes;
+    assert_ok(store_message_bytes(f->rd, row, 0, row->size, &f->arena, &bytes));
+    assert_true(slice_find(bytes, S("x-mine: my own\r\n")) < bytes.len);
+    uint32_t uid = bed_append(&f->bed, SPECIAL_INBOX, arena_str(&f->arena, bytes), 0);
+    uint64_t mid = bed_row(&f->bed, SPECIAL_INBOX, uid).mid;
+    assert_text(f, mid, PR_SUBJECT,
+                "Gr\xC3\xBC\xC3\x9F"
+                "e");
+    assert_int_equal(get(f, mid, PR_BODY).value.bytes.len, 9000);
+    struct store_content c = content_of(f, mid);
+    assert_int_equal(c.n_recipients, 2);
+    assert_int_equal(c.n_attachments, 3);
+    assert_bytes(f, &c.attachments[0].props, PR_ATTACH_DATA, S("small"));
+    assert_bytes(f, &c.attachments[1].props, PR_ATTACH_DATA, s.large[1].value.bytes);
+    assert_bytes(f, &c.attachments[2].embedded->props, PR_SUBJECT, S("inner"));
+    assert_bytes(f, &c.attachments[2].embedded->attachments[0].props, PR_ATTACH_DATA,
+                 s.large[1].value.bytes);
+}
+
 static void state_that_is_set_later_leaves_the_content_alone(void **state)
 {
     struct fixture *f = *state;
@@ -435,6 +489,7 @@ int main(void)
         IN_A_BED(a_replaced_message_keeps_its_mid_and_gets_a_new_uid),
         IN_A_BED(what_a_message_refers_to_is_let_go_with_it),
         IN_A_BED(a_message_is_saved_again_with_the_blobs_that_it_has),
+        IN_A_BED(the_bytes_are_made_of_the_properties),
         IN_A_BED(state_that_is_set_later_leaves_the_content_alone),
         IN_A_BED(a_save_is_refused_whole),
         IN_A_BED(a_full_mailbox_takes_no_longer_message),
