@@ -426,6 +426,56 @@ static void model_remove(struct model_folder *f, const struct uidset *set, bool 
     f->n = n;
 }
 
+/* Save a message that is made of properties: a new one, or in the place of one that is there. */
+static void do_save(struct world *w)
+{
+    static char text[60000];
+    struct model_folder *f = any_folder(w);
+    struct store_read *rd = begin(w);
+    bool replace = f->n > 0 && rng_below(&w->rng, 2);
+    struct model_row row = {.flags = FLAG_SEEN}, *old = NULL;
+    struct message_row there = {.mid = 0};
+    char mail[] = "A: b\r\n\r\nc\r\n";
+
+    if (replace) {
+        old = &f->rows[rng_below(&w->rng, (uint32_t)f->n)];
+        row = *old;
+        assert_ok(store_message(rd, f->fid, old->uid, &there));
+    }
+    store_read_end(rd);
+    if (f->n + 1 > MAX_ROWS)
+        return;
+    memset(text, 'a', sizeof text);
+    row.letter = mail[0] = (char)('A' + rng_below(&w->rng, 20));
+    row.number = 1 + rng_below(&w->rng, 3);
+    row.length = 0;
+    struct store_prop data = {.tag = PR_ATTACH_DATA,
+                              .value.bytes = slice_of(text, rng_below(&w->rng, sizeof text))};
+    struct store_attachment attachment = {.props = {&data, 1}};
+    struct store_content content = {.attachments = &attachment, .n_attachments = 1};
+    struct store_prop_change changes[] = {
+        {.prop = {.tag = NUMBER_TAG, .value.number = row.number}},
+        {.prop = {.tag = PR_MESSAGE_FLAGS, .value.number = 1}},
+    };
+    struct store_save_message rq;
+
+    store_save_message_init(&rq);
+    rq.fid = f->fid;
+    rq.mid = there.mid;
+    rq.prepared = bed_prepare(&w->bed, mail);
+    rq.changes = changes;
+    rq.n = replace ? 1 : 2;
+    rq.content = rng_below(&w->rng, 2) ? &content : NULL;
+    assert_ok(run(w, &rq.op));
+    store_prepared_free(rq.prepared);
+    if (old) {
+        memmove(old, old + 1, (size_t)(f->rows + f->n - old - 1) * sizeof *old);
+        f->n--;
+    }
+    model_add(f, row);
+    compare(w, f);
+}
+
 static void do_expunge(struct world *w)
 {
     struct model_folder *f = any_folder(w);
@@ -563,8 +613,10 @@ static void step(struct world *w)
         do_append(w);
     else if (dice < 48)
         do_flags(w);
-    else if (dice < 60)
+    else if (dice < 54)
         do_props(w);
+    else if (dice < 60)
+        do_save(w);
     else if (dice < 75)
         do_expunge(w);
     else if (dice < 88)
