@@ -22,7 +22,7 @@ static struct err add_blob(struct save_content *saved, struct store_prepared *pr
 {
     if (saved->n == saved->cap) {
         saved->cap = saved->cap ? saved->cap * 2 : 8;
-        saved->prepared = mem_grow(saved->prepared, saved->cap, sizeof *saved->prepared);
+        saved->prepared = mem_grow(saved->prepared, saved->cap, sizeof(void *));
         saved->blobs = mem_grow(saved->blobs, saved->cap, sizeof *saved->blobs);
     }
     saved->prepared[saved->n] = prepared;

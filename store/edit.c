@@ -297,7 +297,7 @@ static struct err check_value(const struct edit *edit, const struct store_prop *
         return prop_check(type, &prop->value);
     if (type != PROP_STRING && type != PROP_BINARY)
         return ERR(ERR_UNSUPPORTED, "large values are text or binary");
-    return edit->n_large < STORE_BAG_BLOBS || c ? OK : ERR(ERR_LIMIT, "too many large values");
+    return edit->n_large < STORE_BAG_BLOBS ? OK : ERR(ERR_LIMIT, "too many large values");
 }
 
 static uint32_t stored_tag(uint32_t tag)

@@ -373,7 +373,7 @@ static struct err rename_to(struct store_tx *tx, const struct folder_rec *rec,
 struct err folder_set_name(struct store_tx *tx, struct folder_rec *rec, struct slice name)
 {
     struct arena arena = ARENA_INIT;
-    struct folder_path path;
+    struct folder_path path = {NULL, 0};
     uint64_t other;
     struct err e = store_folder_name_check(name);
 

@@ -135,12 +135,12 @@ struct err named_find(struct engine_read *rd, const struct store_prop_name *name
     }
     struct err e = check(name);
 
-    if (!failed(e)) {
-        struct store_prop_name its = canonical(name, &arena);
-        struct key key = id_key(&its);
+    if (failed(e))
+        return e;
+    struct store_prop_name its = canonical(name, &arena);
+    struct key key = id_key(&its);
 
-        e = engine_get(rd, key_slice(&key), &value);
-    }
+    e = engine_get(rd, key_slice(&key), &value);
     if (!failed(e))
         e = id_decode(value, id);
     arena_done(&arena);

@@ -38,7 +38,7 @@ struct err changes_prepare(struct store *st, const struct store_prop_change *cha
 {
     struct err e = OK;
 
-    *out = mem_array(n + 1, sizeof **out);
+    *out = mem_array(n + 1, sizeof(void *));
     for (size_t i = 0; i < n && !failed(e); i++)
         e = prepare_one(st, &changes[i], &(*out)[i]);
     return e;
@@ -127,8 +127,9 @@ static struct err set_of_mailbox(struct store_tx *tx, struct store_set_props *rq
 
     if (!failed(e))
         e = edit_begin(&edit, tx, in, OBJECT_MAILBOX, &bag, rq->n);
-    if (!failed(e))
-        e = apply_all(rq, &edit);
+    if (failed(e))
+        return e;
+    e = apply_all(rq, &edit);
     if (failed(e) || !edit.touched)
         return e;
     rq->changed = true;
