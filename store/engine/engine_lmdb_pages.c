@@ -433,14 +433,15 @@ static struct err check_file(struct pages *p, uint64_t txn)
 static struct err snapshot(struct lmdb_engine *eng, MDB_txn **txn)
 {
     int rc = mdb_txn_begin(eng->env, NULL, MDB_RDONLY, txn);
+    struct err e = OK;
 
-    if (rc == MDB_MAP_RESIZED) {
-        struct err e = lmdb_remap(eng);
-        if (failed(e))
-            return e;
-        rc = mdb_txn_begin(eng->env, NULL, MDB_RDONLY, txn);
-    }
-    return lmdb_err(rc);
+    if (rc == MDB_READERS_FULL) /* of processes that were killed */
+        mdb_reader_check(eng->env, NULL);
+    else if (rc == MDB_MAP_RESIZED)
+        e = lmdb_remap(eng);
+    else
+        return lmdb_err(rc);
+    return failed(e) ? e : lmdb_err(mdb_txn_begin(eng->env, NULL, MDB_RDONLY, txn));
 }
 
 static struct err pages_check(struct lmdb_engine *eng, bool whole,

@@ -197,6 +197,18 @@ static int child_narrow(char **argv)
     return 0;
 }
 
+/* hoard DIR: opens as many snapshots as there can be, and is killed */
+static int child_hoard(char **argv)
+{
+    struct bench b = child_bench(argv[0]);
+    struct engine_partition *p = bench_partition(&b, 5);
+    struct engine_read *rd;
+
+    while (!failed(engine_read_begin(p, &rd)))
+        continue;
+    return kill(getpid(), SIGKILL);
+}
+
 static int child_main(char **argv)
 {
     static const struct {
@@ -204,7 +216,7 @@ static int child_main(char **argv)
         int (*run)(char **argv);
     } roles[] = {
         {"put", child_put},     {"unlink", child_unlink}, {"fill", child_fill},
-        {"churn", child_churn}, {"narrow", child_narrow},
+        {"churn", child_churn}, {"narrow", child_narrow}, {"hoard", child_hoard},
     };
 
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
@@ -244,6 +256,22 @@ static void child_wait(struct child *child)
     assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_killed_process_takes_no_snapshots_with_it(void **state)
+{
+    struct bench *b = *state;
+    struct engine_partition *p = bench_partition(b, 5);
+    struct child killed = CHILD_START("hoard", b->dir);
+    int status;
+
+    assert_int_equal(waitpid(killed.pid, &status, 0), killed.pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    close(killed.stdin_fd);
+    struct child next = CHILD_START("put", b->dir, "5", "k", "v");
+    child_wait(&next);
+    assert_value(p, "k", "v");
+    engine_partition_close(p);
 }
 
 static void a_watch_hears_of_commits_of_another_process(void **state)
@@ -1032,6 +1060,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_root_makes_belongs_to_the_owner_of_the_directory),
+        TEST(a_killed_process_takes_no_snapshots_with_it),
         TEST(a_watch_hears_of_commits_of_another_process),
         TEST(a_watch_hears_of_commits_whose_datagram_was_lost),
         TEST(sockets_of_dead_processes_are_removed),
