@@ -174,7 +174,7 @@ static const struct {
 
 static void put_problem(const cfg_t *cfg, struct slice text)
 {
-    struct slice rest = text, no_option = S("no such option '");
+    struct slice rest, no_option = S("no such option '");
 
     if (slice_starts(text, no_option)) {
         rest = slice_from(text, no_option.len);

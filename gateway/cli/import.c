@@ -313,11 +313,10 @@ static struct target *target_of(struct import *im, const struct mailfile_message
 {
     char *path = path_of(im, m->folder);
     struct target *t = target_find(im, path);
-    struct err e = OK;
 
     if (!t) {
         t = target_new(im, path);
-        e = make_folder(im, slice_str(path), &t->fid);
+        struct err e = make_folder(im, slice_str(path), &t->fid);
         if (!failed(e))
             e = note_folder(im, t);
         if (failed(e) && ends_import(e))

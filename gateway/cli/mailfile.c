@@ -64,10 +64,11 @@ static bool file_open(struct reader *r, const char *path, struct file *f)
     return true;
 }
 
-static void file_close(struct file *f)
+static void file_close(struct reader *r, struct file *f)
 {
     if (f->map)
         munmap(f->map, (size_t)f->st.st_size);
+    r->path = NULL;
 }
 
 /* ---- bytes as a message ---- */
@@ -245,7 +246,7 @@ static void read_file(struct reader *r, const char *path)
         read_mbox(r, f.bytes);
     else
         read_single(r, f.bytes);
-    file_close(&f);
+    file_close(r, &f);
 }
 
 /* ---- Maildir ---- */
@@ -327,7 +328,7 @@ static void read_maildir_file(struct reader *r, const struct maildir *maildir, c
         .internaldate = filetime_from_unix(f.st.st_mtime),
     };
     tell(r, f.bytes, false, &m);
-    file_close(&f);
+    file_close(r, &f);
 }
 
 /* The names in a directory, in order, so that a repeated import meets them in the same order. */

@@ -382,15 +382,24 @@ static void free_record(struct tree_walk *w, struct slice key, struct slice valu
 
 /* ---- all of it ---- */
 
-/* The meta page of the transaction `txn`; `page` is scratch. False: it is not there (any more). */
-static bool meta_read(int fd, size_t page_size, uint64_t txn, uint8_t *page)
+/*
+ * The meta page of the transaction `txn`, in a buffer for both. Commits write them in turn, so
+ * their transactions follow each other: else one is damaged, and what LMDB takes for the newest may
+ * be the one before, without what was committed last. False: so it is, or they were just
+ * overwritten.
+ */
+static const uint8_t *meta_read(int fd, size_t page_size, uint64_t txn, uint8_t *pages)
 {
-    for (int i = 0; i < 2; i++)
-        if (pread(fd, page, page_size, (off_t)((size_t)i * page_size)) == (ssize_t)page_size &&
-            get_u16_host(page + 10) & PAGE_META && get_u32_host(page + META_MAGIC) == LMDB_MAGIC &&
-            get_u64_host(page + META_TXN) == txn)
-            return true;
-    return false;
+    const uint8_t *first = pages, *second = pages + page_size;
+
+    if (pread(fd, pages, 2 * page_size, 0) != (ssize_t)(2 * page_size))
+        return NULL;
+    const uint8_t *newest = txn % 2 ? second : first, *other = txn % 2 ? first : second;
+    bool good = get_u16_host(newest + 10) & PAGE_META &&
+                get_u32_host(newest + META_MAGIC) == LMDB_MAGIC &&
+                get_u64_host(newest + META_TXN) == txn &&
+                get_u64_host(other + META_TXN) == (txn ? txn - 1 : 0);
+    return good ? newest : NULL;
 }
 
 static void check_trees(struct pages *p, const uint8_t *meta)
@@ -406,14 +415,15 @@ static void check_trees(struct pages *p, const uint8_t *meta)
 
 static struct err check_file(struct pages *p, uint64_t txn)
 {
-    uint8_t *meta = mem_array(1, p->page_size);
+    uint8_t *both = mem_array(2, p->page_size);
+    const uint8_t *meta = meta_read(p->fd, p->page_size, txn, both);
     struct stat st;
     struct err e = OK;
 
     if (fstat(p->fd, &st)) {
         e = lmdb_err(errno);
-    } else if (!meta_read(p->fd, p->page_size, txn, meta)) {
-        e = ERR(ERR_CONFLICT, "the store went on while its file was looked at");
+    } else if (!meta) {
+        e = ERR(ERR_CONFLICT, "");
     } else {
         p->in_file = (uint64_t)st.st_size / p->page_size;
         p->last = get_u64_host(meta + META_LAST);
@@ -422,7 +432,7 @@ static struct err check_file(struct pages *p, uint64_t txn)
         check_trees(p, meta);
         free(p->used);
     }
-    free(meta);
+    free(both);
     return e;
 }
 
@@ -466,7 +476,9 @@ static struct err pages_check(struct lmdb_engine *eng, bool whole,
         e = check_file(&p, mdb_txn_id(txn));
         mdb_txn_abort(txn);
     }
-    if (failed(e))
+    if (e.code == ERR_CONFLICT)
+        fault(&p, "meta", 0, "its transaction and that of page 1 do not follow each other");
+    else if (failed(e))
         return e;
     if (p.unreadable)
         return ERR(ERR_IO, "the store's file could not be read");
