@@ -22,9 +22,8 @@ const struct cli_option cli_auth_compare_options[] = {
 struct outcome {
     struct slice protocol;
     uint64_t ok, failed;
-    uint64_t last; /* attempt of any end */
-    uint64_t last_failed;
-    enum auth_reason reason; /* of the last refusal; AUTH_OK where there was a success */
+    uint64_t last;           /* attempt */
+    enum auth_reason reason; /* how that one ended */
 };
 
 struct outcomes {
@@ -57,19 +56,11 @@ static void take(struct outcomes *all, const struct audit_count *count)
     if (!audit_kind_split(count->kind, &protocol, &reason, &mechanism) || !audit_is_verdict(reason))
         return;
     struct outcome *o = outcome_of(all, protocol);
-    if (count->last > o->last)
+    if (count->last >= o->last) {
         o->last = count->last;
-    if (reason == AUTH_OK) {
-        o->ok += count->count;
-        o->reason = AUTH_OK;
-        return;
+        o->reason = reason;
     }
-    if (count->last >= o->last_failed) {
-        o->last_failed = count->last;
-        if (o->ok == 0)
-            o->reason = reason;
-    }
-    o->failed += count->count;
+    *(reason == AUTH_OK ? &o->ok : &o->failed) += count->count;
 }
 
 static bool differ(const struct outcomes *all)

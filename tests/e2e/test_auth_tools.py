@@ -80,6 +80,16 @@ def test_a_user_whom_one_protocol_refuses_and_another_lets_in_stands_out(gate):
     assert table(gate, "compare", "--user", "bob") == []
 
 
+def test_what_worked_before_does_not_hide_that_it_does_not_now(gate):
+    gate.pop("alice", "secret").quit()
+    gate.imap("alice", "secret").logout()
+    gate.command("user", "set", "alice", "pop3=off")
+    refused_by_pop3(gate, "alice", "secret")
+    wait_for(gate, 3)
+    [alice] = table(gate, "compare")
+    assert (alice["protocols"]["pop3"]["reason"], alice["protocols"]["pop3"]["ok"]) == ("protocol-off", 1)
+
+
 def test_nothing_differs_once_the_policy_is_the_same_again(gate):
     gate.command("user", "set", "alice", "pop3=off")
     refused_by_pop3(gate, "alice", "secret")
