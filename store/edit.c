@@ -105,14 +105,12 @@ struct err edit_begin_message(struct edit *edit, uint16_t flags, uint32_t keywor
     struct key key = key_keyword_set(keyword_set);
     struct slice value;
     uint32_t references;
-    struct err e = OK;
 
     edit->flags = flags;
     edit->keywords = arena_array(edit->in, KEYWORDS_PER_MESSAGE + 1, sizeof *edit->keywords);
     if (keyword_set == 0)
         return OK;
-    e = tx_get(edit->tx, &key, &value);
-    if (failed(e))
+    if (failed(tx_get(edit->tx, &key, &value)))
         return ERR(ERR_CORRUPT, "a row's keyword set is missing");
     return keyword_set_decode(arena_slice(edit->in, value), &references, edit->keywords,
                               &edit->n_keywords);
@@ -321,14 +319,15 @@ static struct err link_large(struct edit *edit, struct store_prop *prop,
                              const struct store_prepared *prepared)
 {
     struct engine_blob_info blob;
-    struct err e = OK;
 
     if (!prepared)
         return engine_blob_link_id(edit->tx->w, prop->blob);
-    e = engine_blob_link(edit->tx->w, prepared->hash, &blob);
+    struct err e = engine_blob_link(edit->tx->w, prepared->hash, &blob);
+    if (failed(e))
+        return e;
     prop->blob = blob.id;
     prop->len = prepared->bytes.len;
-    return e;
+    return OK;
 }
 
 /* What can be wrong with one change and leave the others alone. */
