@@ -130,11 +130,10 @@ static struct err load_mail(struct store_object *o)
     struct message_meta meta;
     struct slice bytes;
     struct mime mime;
-    struct err e = OK;
 
     if (o->have_mail)
         return OK;
-    e = store_message_meta(o->rd, &o->row, &meta);
+    struct err e = store_message_meta(o->rd, &o->row, &meta);
     if (!failed(e))
         e = store_message_bytes(o->rd, &o->row, 0, o->row.size, o->in, &bytes);
     if (!failed(e))
@@ -383,13 +382,12 @@ static void derive_content(const struct oxcmail *mail, unsigned depth, struct ar
 static struct err own_content(struct store_object *o, struct store_content *out)
 {
     struct store_prop bytes = {.large = true, .blob = o->bag.content, .len = o->bag.content_len};
-    struct err e = OK;
 
     if (o->bag.content == 0) {
         *out = (struct store_content){.n_recipients = 0};
         return OK;
     }
-    e = store_prop_load(o->rd, &bytes, STORE_CONTENT_MAX, o->in);
+    struct err e = store_prop_load(o->rd, &bytes, STORE_CONTENT_MAX, o->in);
     if (e.code == ERR_TOO_BIG)
         e = ERR(ERR_CORRUPT, "what hangs on a message is too much");
     return failed(e) ? e

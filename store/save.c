@@ -23,13 +23,12 @@ static struct err load_value(void *ctx, const struct store_prop *prop, struct sl
 {
     const struct export_from *from = ctx;
     struct store_prop loaded = *prop;
-    struct err e = OK;
 
     if (prop->prepared) {
         *out = prop->prepared->bytes;
         return OK;
     }
-    e = store_prop_load(from->rd, &loaded, SIZE_MAX, from->in);
+    struct err e = store_prop_load(from->rd, &loaded, SIZE_MAX, from->in);
     if (!failed(e))
         *out = loaded.value.bytes;
     return e;
