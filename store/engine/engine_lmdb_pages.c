@@ -385,8 +385,9 @@ static void free_record(struct tree_walk *w, struct slice key, struct slice valu
 /*
  * The meta page of the transaction `txn`, in a buffer for both. Commits write them in turn, so
  * their transactions follow each other: else one is damaged, and what LMDB takes for the newest may
- * be the one before, without what was committed last. False: so it is, or they were just
- * overwritten.
+ * be the one before, without what was committed last. A commit of another process writes its page
+ * over the older one, and counts only when that is synced: until then the other page is one ahead.
+ * False: so it is, or they were just overwritten.
  */
 static const uint8_t *meta_read(int fd, size_t page_size, uint64_t txn, uint8_t *pages)
 {
@@ -395,10 +396,11 @@ static const uint8_t *meta_read(int fd, size_t page_size, uint64_t txn, uint8_t 
     if (pread(fd, pages, 2 * page_size, 0) != (ssize_t)(2 * page_size))
         return NULL;
     const uint8_t *newest = txn % 2 ? second : first, *other = txn % 2 ? first : second;
+    uint64_t beside = get_u64_host(other + META_TXN);
     bool good = get_u16_host(newest + 10) & PAGE_META &&
                 get_u32_host(newest + META_MAGIC) == LMDB_MAGIC &&
                 get_u64_host(newest + META_TXN) == txn &&
-                get_u64_host(other + META_TXN) == (txn ? txn - 1 : 0);
+                (beside == (txn ? txn - 1 : 0) || beside == txn + 1);
     return good ? newest : NULL;
 }
 
