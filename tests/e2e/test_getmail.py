@@ -29,8 +29,8 @@ def bare(message):
     """getmail takes a message apart and makes one of the parts: with fields of its own, without Return-Path
     where there are two, with `>From `, and with white space that differs. And it was delivered once more."""
     message = message.replace(b"\n>From ", b"\nFrom ")
-    message = re.sub(rb"(?m)^Received: .*\n\tby localhost with LMTP .*\n\t.*\n", b"", message)
-    return b" ".join(re.sub(rb"(?m)^(X-getmail-|Return-Path:).*\n", b"", message).split())
+    message = re.sub(rb"(?m)^Received: .*\n\tby localhost with LMTP .*\n(?:\t.*\n)*", b"", message)
+    return b" ".join(re.sub(rb"(?m)^(X-getmail-|Return-Path:|Delivered-To:).*\n", b"", message).split())
 
 
 def wanted(messages):
