@@ -61,7 +61,7 @@ static bool place_of(const struct net_listener_config *l, struct sockaddr_storag
 
 static void note_port(struct probe_wire *w)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t len = sizeof name;
 
     if (getsockname(w->fd, (struct sockaddr *)&name, &len) != 0)

@@ -47,10 +47,11 @@ static uint8_t *file_read(const char *dir, const char *name, size_t *len)
 /* Two mailboxes, folders, a big message and small ones, some gone: trees, lists, a free list. */
 static void fill(struct bed *bed)
 {
+    const struct slice head = S("Subject: big\r\n\r\n");
     char *big = mem_array(BIG + 1, 1);
 
     memset(big, 'x', BIG);
-    memcpy(big, "Subject: big\r\n\r\n", 16);
+    memcpy(big, head.ptr, head.len);
     for (int i = 0; i < 3; i++) {
         char path[20];
 

@@ -34,7 +34,7 @@ static const struct {
     {                                                                                              \
         what,                                                                                      \
         {                                                                                          \
-            (const uint8_t *)literal, sizeof literal - 1                                           \
+            (const uint8_t *)(literal), sizeof(literal) - 1                                        \
         }                                                                                          \
     }
     REQUEST("RopRelease", "\x01\x00\x02"),
@@ -189,7 +189,7 @@ static const struct {
     {                                                                                              \
         what,                                                                                      \
         {                                                                                          \
-            (const uint8_t *)literal, sizeof literal - 1                                           \
+            (const uint8_t *)(literal), sizeof(literal) - 1                                        \
         }                                                                                          \
     }
     RESPONSE("RopOpenFolder", "\x02\x01\0\0\0\0\x00\x00"),

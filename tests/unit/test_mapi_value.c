@@ -228,6 +228,7 @@ static void unknown_kinds_and_operators_are_unsupported(void **state)
 
 static void nesting_is_bounded_and_so_is_what_it_costs(void **state)
 {
+    static const uint8_t exists[] = {RESTRICTION_EXIST, 0x1f, 0x00, 0x37, 0x00};
     static uint8_t deep[30000];
     struct restriction r;
 
@@ -236,7 +237,7 @@ static void nesting_is_bounded_and_so_is_what_it_costs(void **state)
         struct arena arena = ARENA_INIT;
 
         memset(deep, RESTRICTION_NOT, depth - 1);
-        memcpy(deep + depth - 1, "\x08\x1f\0\x37\0", 5);
+        memcpy(deep + depth - 1, exists, sizeof exists);
         struct wire w = wire_of(slice_of(deep, depth + 4), &arena);
         assert_code(restriction_read(&w, &rop_form, &r),
                     depth > RESTRICTION_MAX_DEPTH ? ERR_LIMIT : ERR_NONE);

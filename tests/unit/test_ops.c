@@ -71,6 +71,7 @@ static void metrics_are_written_as_prometheus_reads_them(void **state)
     struct ops_figures f = good();
     struct buf out = buf_make(1 << 20);
     static const char *const lines[] = {
+        /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): the first has several lines */
         "# HELP gatepost_connections Connections now.\n# TYPE gatepost_connections gauge\n"
         "gatepost_connections{protocol=\"imap\",listener=\"a \\\"b\\\"\\\\c\\n<d>&\","
         "tls=\"TLSv1.3\"} 12\n"

@@ -4,7 +4,7 @@
 #include "store/mapi/oxcmail_export.h"
 #include "tests/support/test.h"
 
-#define COUNT(array) (sizeof array / sizeof *array)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* ---- helpers ---- */
 

@@ -177,7 +177,7 @@ static const struct prop_value nothing[1];
 
 #define LIST(of)                                                                                   \
     {                                                                                              \
-        .many = { of, sizeof of / sizeof *of }                                                     \
+        .many = { of, sizeof(of) / sizeof *(of) }                                                  \
     }
 
 static const struct value_case {

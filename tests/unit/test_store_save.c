@@ -6,7 +6,7 @@
 #include "tests/support/store.h"
 
 #define PT(id, type) PROP_TAG(id, type)
-#define COUNT(array) (sizeof array / sizeof *array)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct fixture {
     struct bed bed;
