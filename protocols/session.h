@@ -102,9 +102,11 @@ struct session_env {
     /* filled by the session, logged by the driver in its one line when the session ends */
     struct session_summary *summary;
     struct ops_source *ops; /* what operators may see; NULL where nobody may */
+    struct mapi *mapi;      /* the MAPI front end; NULL where there is none */
 };
 
 struct ops_source; /* protocols/ops/ops.h */
+struct mapi;       /* protocols/mapi/mapi.h */
 
 struct session_summary {
     char *user;      /* canonical; freed by the driver */

@@ -1,0 +1,6 @@
+/* rop_stream.c - operations on streams: [MS-OXCPRPT] 3.2.5. */
+#include "protocols/mapi/mapi_int.h"
+
+const struct rop_handler mapi_stream_handlers[] = {
+    {0},
+};
