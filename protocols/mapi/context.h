@@ -17,7 +17,7 @@
 
 enum mapi_door { MAPI_EMSMDB, MAPI_NSPI };
 
-enum { MAPI_COOKIE_BYTES = 16, MAPI_LOGONS = 256 };
+enum { MAPI_COOKIE_BYTES = 16, MAPI_LOGONS = 256, MAPI_TICKETS = 16 };
 
 struct mapi_objects { /* by handle: open addressing, a power of two */
     struct mapi_object **slots;
@@ -37,8 +37,8 @@ struct mapi_context {
     unsigned pending; /* likewise: requests under way; it does not idle */
     bool dropped;     /* likewise */
     /* of the one Execute */
-    bool busy; /* of the front end's mutex */
-    uint32_t sequence;
+    bool busy;                                   /* of the front end's mutex */
+    uint64_t tickets[MAPI_TICKETS], last_ticket; /* likewise: see context_issue() */
     int codepage;
     uint32_t lcid;
     struct mapi_objects objects;
@@ -47,8 +47,7 @@ struct mapi_context {
     /* shared */
     pthread_mutex_t mutex;
     struct mapi_wait *wait; /* the NotificationWait, if any */
-    struct mapi_watch *watches;
-    bool changed; /* some mailbox may have, since notify looked */
+    bool changed;           /* some mailbox may have, since notify looked */
 };
 
 /* How a NotificationWait is told: `wake` is called under the context's mutex, on any thread. */
@@ -78,8 +77,15 @@ void context_let_go(struct mapi_context *context, uint64_t now_ms);
 /* Nobody finds it any more. */
 void context_drop(struct mapi_context *context);
 
-/* Take the objects; false: another Execute has them. */
-bool context_begin(struct mapi_context *context) MUST_USE;
+/*
+ * Sequence: every response carries a ticket in its cookie, and an Execute uses one up. A request
+ * that is sent twice, or out of turn, comes with one that is used up. More than one is good at a
+ * time, for the response to a NotificationWait overtakes those of the Executes beside it.
+ */
+uint64_t context_issue(struct mapi_context *context);
+
+/* Take the objects. ERR_CONFLICT: another Execute has them, or the ticket is none that is good. */
+struct err context_begin(struct mapi_context *context, uint64_t ticket) MUST_USE;
 void context_end(struct mapi_context *context);
 
 /* Contexts that were idle for too long are dropped. */
@@ -118,7 +124,6 @@ struct mapi {
     struct mapi_context *buckets[MAPI_BUCKETS];
     struct mapi_context *oldest, *newest; /* by their last use */
     const struct rop_handler *handlers[256];
-    uint64_t n_watches; /* that have not stopped yet */
     uint8_t server_guid[16];
 };
 

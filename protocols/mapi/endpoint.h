@@ -60,7 +60,7 @@ struct mapi_operation {
 struct mapi_exchange {
     struct http_exchange *http; /* NULL: the client has gone */
     struct mapi *mapi;
-    const struct session_env *env;
+    struct executor *home;
     const struct mapi_operation *operation;
     struct mapi_context *context; /* held; NULL: none */
     struct arena arena;
@@ -69,10 +69,10 @@ struct mapi_exchange {
     uint64_t wake_ms;  /* mono_ms; UINT64_MAX: never */
     bool ends_context; /* Disconnect, Unbind */
     /* endpoint.c's */
-    int stage;
-    uint64_t began_ms, pending_at;
-    unsigned long began_wall;
-    bool answered;
+    enum { EXCHANGE_READS, EXCHANGE_RUNS, EXCHANGE_ANSWERED, EXCHANGE_ENDED } stage;
+    uint64_t began_ms, pending_ms;
+    uint64_t began; /* FILETIME */
+    uint64_t sequence;
     enum mapi_response_code code;
 };
 

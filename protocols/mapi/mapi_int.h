@@ -59,6 +59,7 @@ struct mapi_logon {
     uint8_t flags;
     uint64_t mailbox_id;
     struct mailbox *mailbox;
+    struct mapi_watch *watch; /* watch.c */
     bool owner;               /* it is the mailbox of who logged on */
     char *identity;           /* of the mailbox */
     struct mailbox_info info; /* replica and mailbox GUIDs; its counters are those of the log-on */
@@ -86,10 +87,12 @@ struct rop_call {
     struct mapi_object *dest;   /* behind DestHandleIndex */
     size_t room;                /* bytes that the fields of its response may take */
     struct arena *arena;
-    struct executor *home; /* of this Execute: where answers of the store are to be posted */
-    const struct session_env *env;
+    struct executor *home;  /* of this Execute: where answers of the store are to be posted */
+    struct mapi *mapi;      /* context.h */
+    uint64_t now;           /* when the Execute began */
     struct value_form form; /* the code page of the context */
     void *state;            /* the operation's own */
+    uint32_t status;        /* set it, and the whole Execute fails with this StatusCode */
     bool stop;              /* set it, and nothing behind this one is run ([MS-OXCTABL] 3.2.5.9) */
     /* execute.c's */
     uint32_t (*go_on)(struct rop_call *call);
