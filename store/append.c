@@ -84,8 +84,8 @@ struct err appender_end(struct store_tx *tx, struct appender *a)
     folder->size += a->size;
     folder->modseq = tx->rec.counter;
     folder->contents_changed = tx->now;
-    tx->rec.messages += a->n;
-    tx->rec.size += a->size;
+    if (!failed(e))
+        e = tx_count(tx, folder, a->n, (int64_t)a->size);
     return failed(e) ? e : folder_save(tx, folder);
 }
 

@@ -43,9 +43,13 @@ static struct err get_id(struct store_object *o, uint32_t tag, struct prop_value
     return number(out, mapi_id(o->id));
 }
 
-static uint64_t parent_of(const struct store_object *o)
+static uint64_t parent_of(struct store_object *o)
 {
-    return o->kind == OBJECT_MESSAGE ? o->fid : o->folder.parent;
+    if (o->kind == OBJECT_FOLDER)
+        return o->folder.parent;
+    const struct folder_rec *place = object_place(o);
+
+    return place && place->shadow != SHADOW_NONE ? place->parent : o->fid;
 }
 
 static struct err get_parent_id(struct store_object *o, uint32_t tag, struct prop_value *out)
@@ -118,7 +122,8 @@ static struct err get_entry_id(struct store_object *o, uint32_t tag, struct prop
     (void)tag;
     if (o->kind == OBJECT_FOLDER)
         return folder_entry(o, o->id, out);
-    mapi_put_message_entry_id(&made, o->rec->mailbox_guid, o->rec->replica_guid, o->fid, o->id);
+    mapi_put_message_entry_id(&made, o->rec->mailbox_guid, o->rec->replica_guid, parent_of(o),
+                              o->id);
     return bytes(o, &made, out);
 }
 
@@ -211,6 +216,14 @@ static struct err get_changed(struct store_object *o, uint32_t tag, struct prop_
     return OK;
 }
 
+static uint32_t count_associated(const struct store_object *o)
+{
+    struct folder_rec shadow;
+    uint64_t fid = o->folder.shadows[SHADOW_ASSOCIATED];
+
+    return fid && !failed(folder_load(o->rd->engine, fid, &shadow)) ? shadow.exists : 0;
+}
+
 static struct err get_folder_number(struct store_object *o, uint32_t tag, struct prop_value *out)
 {
     const struct folder_rec *f = &o->folder;
@@ -222,8 +235,8 @@ static struct err get_folder_number(struct store_object *o, uint32_t tag, struct
         return number(out, f->unseen);
     case PR_SUBFOLDERS:
         return number(out, f->children > 0);
-    case PR_FOLDER_TYPE: /* root or generic ([MS-OXCFOLD] 2.2.2.2.2.1) */
-        return number(out, f->special != SPECIAL_ROOT);
+    case PR_FOLDER_TYPE: /* root, generic or search ([MS-OXCFOLD] 2.2.2.2.2.1) */
+        return number(out, f->special == SPECIAL_ROOT ? 0 : f->flags & FOLDER_SEARCH ? 2 : 1);
     case PR_RIGHTS: /* the owner's: all of them ([MS-OXCPERM] 2.2.7) */
         return number(out, 0x5FB);
     case PR_ARTICLE_NUMBER_NEXT:
@@ -232,8 +245,8 @@ static struct err get_folder_number(struct store_object *o, uint32_t tag, struct
         return number(out, f->removed);
     case PR_LOCAL_COMMIT_TIME_MAX:
         return number(out, f->contents_changed);
-    default: /* PR_ASSOCIATED_COUNT: there are none */
-        return number(out, 0);
+    default: /* PR_ASSOCIATED_COUNT */
+        return number(out, count_associated(o));
     }
 }
 
@@ -241,9 +254,11 @@ static struct err get_folder_number(struct store_object *o, uint32_t tag, struct
 
 static struct err get_folder_name(struct store_object *o, uint32_t tag, struct prop_value *out)
 {
+    const struct store_folder folder = {.special = (enum store_special)o->folder.special,
+                                        .name = folder_rec_name(&o->folder)};
+
     (void)tag;
-    /* The one name that IMAP writes in its own way. */
-    out->bytes = o->folder.special == SPECIAL_INBOX ? S("Inbox") : folder_rec_name(&o->folder);
+    out->bytes = store_folder_display_name(&folder, o->in);
     return OK;
 }
 
@@ -330,6 +345,13 @@ static bool has_keyword(const struct store_object *o, struct slice want)
     return false;
 }
 
+static bool is_associated(struct store_object *o)
+{
+    const struct folder_rec *place = object_place(o);
+
+    return place && place->shadow == SHADOW_ASSOCIATED;
+}
+
 static struct err get_message_flags(struct store_object *o, uint32_t tag, struct prop_value *out)
 {
     const struct message_row *row = &o->row;
@@ -340,6 +362,7 @@ static struct err get_message_flags(struct store_object *o, uint32_t tag, struct
     flags |= row->flags & FLAG_DRAFT ? MF_UNSENT : o->bag.own ? 0 : MF_INTERNET;
     flags |= row->flags & FLAG_ATTACHMENTS ? MF_HAS_ATTACHMENTS : 0;
     flags |= row->cn == row->mid ? MF_UNMODIFIED : 0;
+    flags |= is_associated(o) ? MF_ASSOCIATED : 0;
     return number(out, (uint64_t)flags);
 }
 
@@ -404,8 +427,8 @@ static struct err get_row_number(struct store_object *o, uint32_t tag, struct pr
         return number(out, (o->row.flags & FLAG_ATTACHMENTS) != 0);
     case PR_DELIVERY_TIME:
         return number(out, o->row.internaldate);
-    default: /* PR_ASSOCIATED: there are no such messages */
-        return number(out, 0);
+    default: /* PR_ASSOCIATED */
+        return number(out, is_associated(o));
     }
 }
 

@@ -51,19 +51,19 @@ struct err removal_end(struct store_tx *tx, struct removal *r, struct folder_rec
     if (n == 0)
         return OK;
     if (folder->exists < n || folder->unseen < n_unseen || folder->deleted < r->n_deleted ||
-        folder->size < r->size || tx->rec.messages < n || tx->rec.size < r->size)
+        folder->size < r->size)
         return ERR(ERR_CORRUPT, "a folder has more messages than it counts");
     folder->exists -= n;
     folder->unseen -= n_unseen;
     folder->deleted -= r->n_deleted;
     folder->size -= r->size;
-    tx->rec.messages -= n;
-    tx->rec.size -= r->size;
     folder->modseq = folder->gone_modseq = tx_take(tx, 1);
     folder->contents_changed = tx->now;
     folder->removed += n;
-    struct err e = runs_remove_set(tx, KEY_RUN_ALL, folder->fid, &r->gone);
+    struct err e = tx_count(tx, folder, -(int64_t)n, -(int64_t)r->size);
 
+    if (!failed(e))
+        e = runs_remove_set(tx, KEY_RUN_ALL, folder->fid, &r->gone);
     if (!failed(e))
         e = runs_remove_set(tx, KEY_RUN_UNSEEN, folder->fid, &r->unseen);
     if (!failed(e))

@@ -187,7 +187,8 @@ static bool is_visible(const struct folder_rec *rec)
 {
     struct slice class = slice_of(rec->class, rec->class_len);
 
-    return (rec->flags & FOLDER_IPM) && rec->special != SPECIAL_OUTBOX &&
+    return (rec->flags & FOLDER_IPM) && !(rec->flags & FOLDER_SEARCH) &&
+           rec->special != SPECIAL_OUTBOX &&
            (slice_ieq(class, S("IPF.Note")) || slice_istarts(class, S("IPF.Note.")) ||
             slice_ieq(class, S("IPF.Imap")));
 }
@@ -198,6 +199,10 @@ static void fill(const struct folder_rec *rec, struct slice value, struct store_
     *out = (struct store_folder){
         .fid = rec->fid,
         .parent = rec->parent,
+        .shadow = (enum store_shadow)rec->shadow,
+        .soft_deleted = rec->flags & FOLDER_DELETED,
+        .search = rec->flags & FOLDER_SEARCH,
+        .deleted_on = rec->deleted_on,
         .name = slice_sub(value, FOLDER_REC_TEXTS, rec->name_len),
         .class = slice_sub(value, FOLDER_REC_TEXTS + rec->name_len, rec->class_len),
         .special = (enum store_special)rec->special,
@@ -285,7 +290,7 @@ static struct err fill_subscribed(struct store_read *rd, struct store_folder *fo
     const struct mailbox_rec *rec;
     struct err e = read_mailbox_rec(rd, &rec);
 
-    if (failed(e) || rec->subscriptions == 0)
+    if (failed(e) || rec->subscriptions == 0 || folder->shadow != SHADOW_NONE)
         return e;
     e = store_folder_path(rd, folder->fid, &path);
     if (!failed(e))
@@ -299,8 +304,22 @@ struct err store_folder_get(struct store_read *rd, uint64_t fid, struct store_fo
     struct store_folder folder;
     struct err e = load_lent(rd, fid, &folder);
 
+    if (!failed(e) && folder.soft_deleted)
+        e = ERR(ERR_NOT_FOUND, "the folder is soft-deleted");
     if (!failed(e))
         e = fill_subscribed(rd, &folder);
+    if (!failed(e))
+        *out = folder;
+    return e;
+}
+
+struct err store_folder_get_deleted(struct store_read *rd, uint64_t fid, struct store_folder *out)
+{
+    struct store_folder folder;
+    struct err e = load_lent(rd, fid, &folder);
+
+    if (!failed(e) && !folder.soft_deleted)
+        e = ERR(ERR_NOT_FOUND, "the folder is not soft-deleted");
     if (!failed(e))
         *out = folder;
     return e;

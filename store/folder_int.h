@@ -14,6 +14,17 @@ struct err folder_special_load(struct engine_read *rd, enum store_special specia
 struct err folder_walk(struct engine_read *rd, const struct folder_path *path,
                        struct folder_rec *out, size_t *found) MUST_USE;
 
+/* A name as MAPI shows it (in the arena, or the name itself), and back: ERR_INVALID. */
+struct slice folder_name_shown(struct slice name, struct arena *in);
+struct err folder_name_take(struct slice shown, struct arena *in, struct slice *out) MUST_USE;
+
+/* The child of that name, exactly or else but for case. ERR_NOT_FOUND. */
+struct err folder_sibling(struct engine_read *rd, uint64_t parent, struct slice name,
+                          uint64_t *fid) MUST_USE;
+
+/* A record that is neither a shadow's nor of a soft-deleted folder. */
+struct err folder_load_plain(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
+
 /*
  * Give the folder another name in the place where it is, and load it anew. ERR_INVALID: no name of
  * a folder; ERR_DENIED: a special one; ERR_EXISTS.

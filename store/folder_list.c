@@ -92,9 +92,11 @@ static struct err load_all(struct store_read *rd, struct tree *tree)
         e = folder_decode(value, fid, folder);
         if (failed(e))
             break;
-        folder->name = arena_slice(tree->in, folder->name);
-        folder->class = arena_slice(tree->in, folder->class);
-        tree->n++;
+        if (folder->shadow == SHADOW_NONE && !folder->soft_deleted) {
+            folder->name = arena_slice(tree->in, folder->name);
+            folder->class = arena_slice(tree->in, folder->class);
+            tree->n++;
+        }
         e = engine_next(cursor, &key, &value);
     }
     engine_cursor_close(cursor);
@@ -194,5 +196,73 @@ struct err store_folder_list(struct store_read *rd, bool all, struct arena *in,
     walk(&tree, all ? SPECIAL_ROOT : SPECIAL_IPM_SUBTREE);
     *out = tree.out;
     *n = tree.n_out;
+    return OK;
+}
+
+/* ---- one level ---- */
+
+struct children {
+    uint64_t parent;
+    bool deleted;
+    struct arena *in;
+    struct store_folder *all;
+    size_t n, room;
+};
+
+/* The folder that a key of the level names. */
+static bool is_child(const struct children *c, struct slice key, struct slice value, uint64_t *fid)
+{
+    uint64_t parent;
+
+    if (c->deleted)
+        return key_is_deleted(key, &parent, fid) && parent == c->parent;
+    return key_is_name(key, c->parent) && !failed(u64_value_decode(value, fid));
+}
+
+static struct err add_child(struct children *c, struct engine_read *rd, uint64_t fid)
+{
+    struct key key = key_id(KEY_FOLDER, fid);
+    struct store_folder folder;
+    struct slice value;
+    struct err e = engine_get(rd, key_slice(&key), &value);
+
+    if (!failed(e))
+        e = folder_decode(value, fid, &folder);
+    if (failed(e))
+        return e.code == ERR_NOT_FOUND ? ERR(ERR_CORRUPT, "a name without its folder") : e;
+    if (folder.shadow != SHADOW_NONE)
+        return OK;
+    if (c->n == c->room) {
+        size_t more = c->room ? c->room : 16;
+
+        c->all = arena_grow(c->in, c->all, c->n, more, sizeof *c->all);
+        c->room = c->n + more;
+    }
+    folder.name = arena_slice(c->in, folder.name);
+    folder.class = arena_slice(c->in, folder.class);
+    c->all[c->n++] = folder;
+    return OK;
+}
+
+struct err store_folder_children(struct store_read *rd, uint64_t fid, bool deleted,
+                                 struct arena *in, struct store_folder **out, size_t *n)
+{
+    struct children c = {.parent = fid, .deleted = deleted, .in = in};
+    struct key from = key_id(deleted ? KEY_DELETED : KEY_FOLDER_NAME, fid);
+    struct engine_cursor *cursor = engine_cursor_open(rd->engine);
+    struct slice key, value;
+    uint64_t child;
+    struct err e = engine_seek(cursor, key_slice(&from), &key, &value);
+
+    while (!failed(e) && is_child(&c, key, value, &child)) {
+        e = add_child(&c, rd->engine, child);
+        if (!failed(e))
+            e = engine_next(cursor, &key, &value);
+    }
+    engine_cursor_close(cursor);
+    if (failed(e) && e.code != ERR_NOT_FOUND)
+        return e;
+    *out = c.all;
+    *n = c.n;
     return OK;
 }

@@ -2,6 +2,7 @@
  * folder_ops.c - making, deleting and renaming folders, and subscriptions.
  */
 #include "store/bag.h"
+#include "store/edit.h"
 #include "store/folder_int.h"
 #include "store/message_int.h"
 
@@ -20,7 +21,16 @@ struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec
 
     if (!failed(e) && (out->flags & FOLDER_NOSELECT))
         e = ERR(ERR_NOT_FOUND, "only a level of the hierarchy");
+    if (!failed(e) && (out->flags & FOLDER_DELETED))
+        e = ERR(ERR_NOT_FOUND, "the folder is soft-deleted");
     return e;
+}
+
+struct err folder_load_plain(struct store_tx *tx, uint64_t fid, struct folder_rec *out)
+{
+    struct err e = folder_load(tx->read, fid, out);
+
+    return failed(e) || folder_is_plain(out) ? e : ERR(ERR_NOT_FOUND, "there is no such folder");
 }
 
 uint32_t tx_uidvalidity(struct store_tx *tx)
@@ -54,8 +64,7 @@ static struct err put_special(struct store_tx *tx, enum store_special special, u
     return tx_put(tx, &key, record_slice(&value));
 }
 
-/* An empty folder of new UIDs. */
-static void start_uids(struct store_tx *tx, struct folder_rec *rec)
+void folder_start_uids(struct store_tx *tx, struct folder_rec *rec)
 {
     rec->uidvalidity = tx_uidvalidity(tx);
     rec->uidnext = rec->recent_from = 1;
@@ -87,11 +96,12 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
                                .contents_changed = tx->now,
                                .special = (uint16_t) new->special};
     out->cn = out->fid;
-    out->flags = (uint16_t)((in_ipm ? FOLDER_IPM : 0) | (new->noselect ? FOLDER_NOSELECT : 0));
+    out->flags = (uint16_t)((in_ipm ? FOLDER_IPM : 0) | (new->noselect ? FOLDER_NOSELECT : 0) |
+                            (new->search ? FOLDER_SEARCH : 0));
     set_text(out->name, &out->name_len, new->name);
     if (class.len)
         set_text(out->class, &out->class_len, class);
-    start_uids(tx, out);
+    folder_start_uids(tx, out);
     tx->rec.folders++;
     parent->children++;
     struct err e = folder_save(tx, parent);
@@ -121,7 +131,7 @@ static struct err revive(struct store_tx *tx, struct folder_rec *rec, enum store
     rec->cn = tx_take(tx, 1);
     rec->changed = rec->contents_changed = tx->now;
     rec->special = (uint16_t)special;
-    start_uids(tx, rec);
+    folder_start_uids(tx, rec);
     struct err e = folder_save(tx, rec);
 
     if (!failed(e))
@@ -187,19 +197,79 @@ static struct err create_at(struct store_tx *tx, struct store_folder_create *rq,
     return e;
 }
 
+static struct err create_by_path(struct store_tx *tx, struct store_folder_create *rq,
+                                 struct arena *in)
+{
+    struct folder_path path;
+    struct err e = store_folder_name_check(rq->path);
+
+    if (!failed(e))
+        e = folder_path_parse(rq->path, in, &path);
+    return failed(e) ? e : create_at(tx, rq, &path);
+}
+
+static struct err open_existing(struct store_tx *tx, struct store_folder_create *rq, uint64_t fid,
+                                struct folder_rec *out)
+{
+    struct err e = folder_load(tx->read, fid, out);
+
+    if (!failed(e) && (out->flags & FOLDER_NOSELECT))
+        return revive(tx, out, rq->special, &rq->op);
+    rq->existed = true;
+    if (!failed(e) && !rq->open_existing)
+        e = ERR(ERR_EXISTS, "there is a folder of this name");
+    return e;
+}
+
+static struct err create_below(struct store_tx *tx, struct store_folder_create *rq,
+                               struct arena *in)
+{
+    struct folder_new new = {.class = rq->class, .special = rq->special, .search = rq->search};
+    struct folder_rec parent, made;
+    uint64_t fid;
+    struct err e = folder_name_take(rq->path, in, &new.name);
+
+    rq->existed = false;
+    if (!failed(e))
+        e = special_is_free(tx, rq->special);
+    if (!failed(e))
+        e = folder_load_plain(tx, rq->parent, &parent);
+    if (failed(e))
+        return e;
+    e = folder_sibling(tx->read, rq->parent, new.name, &fid);
+    if (!failed(e))
+        e = open_existing(tx, rq, fid, &made);
+    else if (e.code == ERR_NOT_FOUND)
+        e = folder_make(tx, &parent, &new, &made);
+    if (failed(e))
+        return e;
+    rq->fid = made.fid;
+    rq->uidvalidity = made.uidvalidity;
+    return OK;
+}
+
+static struct err put_comment(struct store_tx *tx, const struct store_folder_create *rq)
+{
+    struct store_prop comment = {.tag = PR_COMMENT, .value.bytes = rq->comment};
+    struct bag bag = {.props = &comment, .n = 1};
+
+    if (prop_is_long(&comment) || failed(prop_check(PROP_STRING, &comment.value)))
+        return ERR(ERR_INVALID, "comment of a folder");
+    return bag_save(tx, rq->fid, &bag);
+}
+
 static struct err create_step(struct store_tx *tx, struct store_op *op)
 {
     struct store_folder_create *rq = container_of(op, struct store_folder_create, op);
     struct arena arena = ARENA_INIT;
-    struct folder_path path;
-    struct err e = store_folder_name_check(rq->path);
+    struct err e = OK;
 
-    if (!failed(e) && (unsigned)rq->special >= SPECIAL_COUNT)
+    if ((unsigned)rq->special >= SPECIAL_COUNT)
         e = ERR(ERR_INVALID, "no such special use");
     if (!failed(e))
-        e = folder_path_parse(rq->path, &arena, &path);
-    if (!failed(e))
-        e = create_at(tx, rq, &path);
+        e = rq->parent ? create_below(tx, rq, &arena) : create_by_path(tx, rq, &arena);
+    if (!failed(e) && !op->more && !rq->existed && rq->comment.len > 0)
+        e = put_comment(tx, rq);
     arena_done(&arena);
     return e;
 }
@@ -270,7 +340,7 @@ static struct err delete_step(struct store_tx *tx, struct store_op *op)
 {
     struct store_folder_delete *rq = container_of(op, struct store_folder_delete, op);
     struct folder_rec rec;
-    struct err e = folder_load(tx->read, rq->fid, &rec);
+    struct err e = folder_load_plain(tx, rq->fid, &rec);
 
     if (failed(e))
         return e;
@@ -281,6 +351,8 @@ static struct err delete_step(struct store_tx *tx, struct store_op *op)
     e = drop_special(tx, &rec);
     if (!failed(e) && !(rec.flags & FOLDER_NOSELECT))
         e = sweep_doom(tx, &rec);
+    if (!failed(e))
+        e = shadows_drop(tx, &rec);
     if (failed(e))
         return e;
     return rec.children > 0 ? become_level(tx, &rec) : vanish(tx, &rec);
@@ -373,21 +445,17 @@ static struct err rename_to(struct store_tx *tx, const struct folder_rec *rec,
 struct err folder_set_name(struct store_tx *tx, struct folder_rec *rec, struct slice name)
 {
     struct arena arena = ARENA_INIT;
-    struct folder_path path = {NULL, 0};
+    struct slice taken;
     uint64_t other;
-    struct err e = store_folder_name_check(name);
+    struct err e = folder_name_take(name, &arena, &taken);
 
-    if (!failed(e))
-        e = folder_path_parse(name, &arena, &path);
-    if (failed(e) || path.n != 1) {
-        e = ERR(ERR_INVALID, "not a name of one folder");
-    } else if (!slice_eq(path.levels[0], folder_rec_name(rec))) {
+    if (!failed(e) && !slice_eq(taken, folder_rec_name(rec))) {
         if (rec->special != SPECIAL_NONE && rec->special < SPECIAL_ALL)
             e = ERR(ERR_DENIED, "a special folder of every mailbox");
-        else if (!failed(folder_child(tx->read, rec->parent, path.levels[0], &other)))
+        else if (!failed(folder_sibling(tx->read, rec->parent, taken, &other)) && other != rec->fid)
             e = ERR(ERR_EXISTS, "there is a folder of this name");
         else
-            e = put_elsewhere(tx, rec->fid, rec->parent, path.levels[0]);
+            e = put_elsewhere(tx, rec->fid, rec->parent, taken);
         if (!failed(e))
             e = folder_load(tx->read, rec->fid, rec);
     }
@@ -414,7 +482,7 @@ static struct err rename_checked(struct store_tx *tx, struct store_folder_rename
 
     if (rq->op.batches > 0)
         return move_inbox(tx, path, &rq->op.more);
-    struct err e = folder_load(tx->read, rq->fid, &rec);
+    struct err e = folder_load_plain(tx, rq->fid, &rec);
     if (failed(e))
         return e;
     if (rec.special != SPECIAL_NONE && rec.special < SPECIAL_ALL && rec.special != SPECIAL_INBOX)

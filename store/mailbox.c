@@ -553,6 +553,8 @@ struct err store_mailbox_info(struct store_read *rd, struct mailbox_info *out)
     *out = (struct mailbox_info){.counter = rec->counter,
                                  .size = rec->size,
                                  .messages = rec->messages,
+                                 .deleted_size = rec->deleted_size,
+                                 .deleted_messages = rec->deleted_messages,
                                  .quota = rec->quota,
                                  .created = rec->created};
     memcpy(out->replica_guid, rec->replica_guid, 16);
@@ -574,6 +576,21 @@ static struct err quota_step(struct store_tx *tx, struct store_op *op)
 void store_set_quota_init(struct store_set_quota *rq)
 {
     *rq = (struct store_set_quota){.op = {.step = quota_step}};
+}
+
+static struct err reserve_step(struct store_tx *tx, struct store_op *op)
+{
+    struct store_reserve_ids *rq = container_of(op, struct store_reserve_ids, op);
+
+    if (rq->n > STORE_RESERVE_MAX)
+        return ERR(ERR_LIMIT, "too many ids at once");
+    rq->first = tx_take(tx, rq->n);
+    return OK;
+}
+
+void store_reserve_ids_init(struct store_reserve_ids *rq)
+{
+    *rq = (struct store_reserve_ids){.op = {.step = reserve_step}};
 }
 
 /* ---- watches ---- */

@@ -72,6 +72,15 @@ const struct message_row *store_object_row(const struct store_object *object)
     return object->kind == OBJECT_MESSAGE ? &object->row : NULL;
 }
 
+const struct folder_rec *object_place(struct store_object *object)
+{
+    if (!object->have_place &&
+        failed(folder_load(object->rd->engine, object->fid, &object->folder)))
+        return NULL;
+    object->have_place = true;
+    return &object->folder;
+}
+
 /* ---- keywords ---- */
 
 struct err keywords_prop_id(struct engine_read *rd, uint16_t *id)

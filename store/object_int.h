@@ -11,13 +11,18 @@ struct store_object {
     enum store_object_kind kind;
     uint64_t id, fid;
     const struct mailbox_rec *rec;
-    struct folder_rec folder; /* of a folder */
-    struct message_row row;   /* of a message */
+    struct folder_rec
+        folder; /* of a folder; of a message, once object_place() was asked, its folder */
+    bool have_place;
+    struct message_row row; /* of a message */
     struct bag bag;
     bool have_mail, have_derived;
     struct oxcmail mail;
     struct prop_list derived;
 };
+
+/* The folder, or the shadow, that a message is in. NULL: it cannot be read. */
+const struct folder_rec *object_place(struct store_object *object);
 
 /* What happens when a computed property is set. */
 enum computed_how {
@@ -47,6 +52,7 @@ enum {
     MF_UNSENT = 0x8,
     MF_HAS_ATTACHMENTS = 0x10,
     MF_FROM_ME = 0x20,
+    MF_ASSOCIATED = 0x40,
     MF_RESEND = 0x80,
     MF_NOTIFY_READ = 0x100,
     MF_NOTIFY_UNREAD = 0x200,

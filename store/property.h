@@ -187,6 +187,8 @@ void store_set_props_init(struct store_set_props *rq);
 /*
  * Save a message that is made of properties: a new one, or all of one that is there, which keeps
  * its MID and gets a new UID (and UIDL), for its bytes are others (RFC 9051 2.3.1.1). In one batch.
+ * PidTagDisplayTo, Cc and Bcc, PidTagSubjectPrefix and PidTagNormalizedSubject are made where
+ * `changes` do not name them.
  *
  * `changes` are all its properties. Flags and categories among them go to the row; of one that is
  * replaced they stay as they are where no change names them. `prepared` is its RFC 822 form, which
@@ -199,8 +201,11 @@ void store_set_props_init(struct store_set_props *rq);
  */
 struct store_save_message {
     struct store_op op;
-    uint64_t fid; /* of a new one */
-    uint64_t mid; /* of the one that is replaced; 0: a new one */
+    uint64_t fid;    /* of a new one */
+    uint64_t mid;    /* of the one that is replaced; 0: a new one */
+    bool associated; /* a new one becomes an associated message of the folder */
+    uint64_t
+        new_mid; /* of a new one: a number from store_reserve_ids, or 0. ERR_EXISTS: it is used */
     bool conditional;
     uint64_t unchanged_since;
     struct store_prepared *prepared; /* held by the caller until done; or NULL */

@@ -218,7 +218,8 @@ static struct err make_row(struct saving *s)
     struct err e = engine_blob_link(s->tx->w, rq->bytes->hash, &blob);
     bool attachments = rq->content && rq->content->n_attachments > 0;
 
-    *row = (struct message_row){.mid = rq->mid, .zone = rq->zone, .blob = blob.id};
+    *row = (struct message_row){
+        .mid = s->old ? rq->mid : rq->new_mid, .zone = rq->zone, .blob = blob.id};
     row->flags =
         (uint16_t)((s->edit.flags & FLAG_ALL_IMAP) | FLAG_BAG |
                    (attachments ? FLAG_ATTACHMENTS : 0) | (s->old ? FLAG_IMPORTED_UIDL : 0));
@@ -282,6 +283,35 @@ static struct err check_quota(const struct saving *s)
     return tx_check_quota(s->tx, size > old ? size - old : 0);
 }
 
+/* Where a new message goes. */
+static struct err load_folder(struct saving *s, struct folder_rec *out)
+{
+    struct folder_rec *owner = arena_alloc(s->in, sizeof *owner);
+    struct err e = folder_load_open(s->tx, s->rq->fid, out);
+
+    if (failed(e) || !s->rq->associated)
+        return e;
+    *owner = *out;
+    return shadow_load(s->tx, owner, SHADOW_ASSOCIATED, out);
+}
+
+/* May a new message have the number that the caller has reserved? */
+static struct err check_new_mid(const struct saving *s)
+{
+    uint64_t id = s->rq->new_mid;
+    struct key mid = key_id(KEY_MID, id), folder = key_id(KEY_FOLDER, id);
+    struct slice value;
+
+    if (s->old || id == 0)
+        return OK;
+    if (id > s->tx->rec.counter)
+        return ERR(ERR_INVALID, "a MID that was not reserved");
+    struct err e = tx_get(s->tx, &mid, &value);
+    if (e.code == ERR_NOT_FOUND)
+        e = tx_get(s->tx, &folder, &value);
+    return e.code == ERR_NOT_FOUND ? OK : failed(e) ? e : ERR(ERR_EXISTS, "the MID is used");
+}
+
 static struct err save(struct saving *s)
 {
     struct store_save_message *rq = s->rq;
@@ -291,7 +321,9 @@ static struct err save(struct saving *s)
     if (!failed(e) && s->old)
         *folder = s->old->folder;
     else if (!failed(e))
-        e = folder_load_open(s->tx, rq->fid, folder);
+        e = load_folder(s, folder);
+    if (!failed(e))
+        e = check_new_mid(s);
     if (!failed(e))
         e = check_quota(s);
     if (!failed(e))

@@ -42,6 +42,14 @@ struct key key_tombstone(uint64_t fid, uint64_t counter)
     return key;
 }
 
+struct key key_deleted(uint64_t parent, uint64_t fid)
+{
+    struct key key = key_tombstone(parent, fid);
+
+    key.bytes[0] = KEY_DELETED;
+    return key;
+}
+
 struct key key_special(enum store_special special)
 {
     struct key key = key_kind(KEY_SPECIAL);
@@ -165,6 +173,20 @@ bool key_is_tombstone(struct slice key, uint64_t fid, uint64_t *counter)
     return true;
 }
 
+bool key_is_name(struct slice key, uint64_t parent)
+{
+    return key.len > 9 && key_is_kind(key, KEY_FOLDER_NAME) && get_be64(key.ptr + 1) == parent;
+}
+
+bool key_is_deleted(struct slice key, uint64_t *parent, uint64_t *fid)
+{
+    if (key.len != 17 || !key_is_kind(key, KEY_DELETED))
+        return false;
+    *parent = get_be64(key.ptr + 1);
+    *fid = get_be64(key.ptr + 9);
+    return true;
+}
+
 bool key_is_keyword_set(struct slice key, uint32_t *id)
 {
     if (key.len != 5 || !key_is_kind(key, KEY_KEYWORD_SET))
@@ -261,6 +283,10 @@ void mailbox_rec_encode(const struct mailbox_rec *rec, struct record *out)
     add32(out, rec->keywords);
     add32(out, rec->subscriptions);
     add32(out, rec->named);
+    add32(out, rec->hidden);
+    add64(out, rec->deleted_messages);
+    add64(out, rec->deleted_size);
+    add64(out, rec->deleted_since);
     end(out);
 }
 
@@ -272,8 +298,7 @@ struct err mailbox_rec_decode(struct slice bytes, struct mailbox_rec *out)
     if (!reader_begin(&r, bytes))
         return ERR(ERR_CORRUPT, "mailbox record: checksum");
     rec.version = take32(&r);
-    bool old = rec.version == SCHEMA_WITHOUT_BAGS;
-    if (rec.version != SCHEMA_VERSION && !old)
+    if (rec.version < SCHEMA_WITHOUT_BAGS || rec.version > SCHEMA_VERSION)
         return ERR(ERR_UNSUPPORTED, "mailbox of a format version that is not known");
     rec.state = take32(&r);
     memcpy(rec.replica_guid, take(&r, 16), 16);
@@ -291,7 +316,12 @@ struct err mailbox_rec_decode(struct slice bytes, struct mailbox_rec *out)
     rec.next_keyword_set = take32(&r);
     rec.keywords = take32(&r);
     rec.subscriptions = take32(&r);
-    rec.named = old ? 0 : take32(&r);
+    rec.named = rec.version < SCHEMA_WITHOUT_SHADOWS ? 0 : take32(&r);
+    bool shadows = rec.version > SCHEMA_WITHOUT_SHADOWS;
+    rec.hidden = shadows ? take32(&r) : 0;
+    rec.deleted_messages = shadows ? take64(&r) : 0;
+    rec.deleted_size = shadows ? take64(&r) : 0;
+    rec.deleted_since = shadows ? take64(&r) : 0;
     rec.version = SCHEMA_VERSION;
     if (r.bad)
         return ERR(ERR_CORRUPT, "mailbox record: too short");
@@ -327,7 +357,23 @@ void folder_rec_encode(const struct folder_rec *rec, struct record *out)
     add64(out, rec->changed);
     add64(out, rec->contents_changed);
     add32(out, rec->removed);
+    add64(out, rec->shadows[SHADOW_ASSOCIATED]);
+    add64(out, rec->shadows[SHADOW_DELETED]);
+    add64(out, rec->deleted_on);
+    add(out, &rec->shadow, 1);
     end(out);
+}
+
+/* What version 2 of the mailbox had not. */
+static void take_shadows(struct reader *r, struct folder_rec *out)
+{
+    bool old = r->left.len == 0;
+
+    out->shadows[SHADOW_NONE] = 0;
+    out->shadows[SHADOW_ASSOCIATED] = old ? 0 : take64(r);
+    out->shadows[SHADOW_DELETED] = old ? 0 : take64(r);
+    out->deleted_on = old ? 0 : take64(r);
+    out->shadow = old ? SHADOW_NONE : *take(r, 1);
 }
 
 struct err folder_rec_decode(struct slice bytes, uint64_t fid, struct folder_rec *out)
@@ -364,7 +410,8 @@ struct err folder_rec_decode(struct slice bytes, uint64_t fid, struct folder_rec
     out->changed = old ? out->created : take64(&r);
     out->contents_changed = old ? out->created : take64(&r);
     out->removed = old ? 0 : take32(&r);
-    if (r.bad || out->special >= SPECIAL_COUNT)
+    take_shadows(&r, out);
+    if (r.bad || out->special >= SPECIAL_COUNT || out->shadow >= SHADOW_COUNT)
         return ERR(ERR_CORRUPT, "folder record: too short");
     return OK;
 }

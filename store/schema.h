@@ -24,13 +24,18 @@
  *  KEY_TOMBSTONE        't'  fid, counter             checksum u32, UIDs (changelog.c)
  *  KEY_SUBSCRIPTION     'b'  path (schema.c)          path
  *  KEY_BAG              'v'  MID, FID, or 0: mailbox  explicit properties (bag.h)
+ *  KEY_DELETED          'y'  fid, fid                 (empty) what the first one has soft-deleted
  *  KEY_NAMED            'q'  property id u16          name of the property (named.c)
  *  KEY_NAMED_ID         'x'  GUID, LID or name        property id u16
  *
  * What always holds, and store_verify() checks:
  *  - the mailbox's messages and size are the sums over its folders, its folder count their number;
+ *    what was soft-deleted is counted apart;
  *  - each folder but the root has one name entry under its parent, and the parent counts it among
- *    its children; no name is twice under one parent;
+ *    its children; no name is twice under one parent; shadows and soft-deleted folders have none,
+ *    and are counted nowhere;
+ *  - a shadow's parent says that it is its shadow; each folder of soft-deleted messages, and each
+ *    soft-deleted folder, has one entry 'y' under its parent, and there are no others;
  *  - a folder's exists, size, deleted, unseen are those of its rows, uidnext is beyond all of
  *    them, modseq is not below any of theirs;
  *  - the runs 'a' are exactly the UIDs of the rows, the runs 'u' those without \Seen; runs ascend
@@ -56,9 +61,10 @@
 
 /*
  * Raised when a program that knows only the older one would do harm. Of version 1 is a mailbox
- * without bags and names of properties; the first change makes it one of version 2.
+ * without bags and names of properties, of version 2 one without shadows and soft-deleted items;
+ * the first change makes it one of the newest version.
  */
-enum { SCHEMA_VERSION = 2, SCHEMA_WITHOUT_BAGS = 1 };
+enum { SCHEMA_VERSION = 3, SCHEMA_WITHOUT_SHADOWS = 2, SCHEMA_WITHOUT_BAGS = 1 };
 
 enum key_kind {
     KEY_MAILBOX = 'm',
@@ -80,6 +86,7 @@ enum key_kind {
     KEY_BAG = 'v',
     KEY_NAMED = 'q',
     KEY_NAMED_ID = 'x',
+    KEY_DELETED = 'y',
 };
 
 /* In the system partition; see system.h for the others. */
@@ -120,6 +127,8 @@ struct key key_id(enum key_kind kind, uint64_t id);
 /* kind, fid, uid: rows and runs. `uid` may be UINT32_MAX + 1: behind the last of the folder. */
 struct key key_uid(enum key_kind kind, uint64_t fid, uint64_t uid);
 struct key key_tombstone(uint64_t fid, uint64_t counter);
+/* `fid` is of what was soft-deleted in `parent`. */
+struct key key_deleted(uint64_t parent, uint64_t fid);
 struct key key_special(enum store_special special);
 struct key key_name(uint64_t parent, struct slice name);
 struct key key_keyword_name(struct slice name);
@@ -134,6 +143,8 @@ struct key key_named_id(const uint8_t guid[16], uint8_t kind, struct slice rest)
 bool key_is_id(struct slice key, enum key_kind kind, uint64_t *id);
 bool key_is_uid(struct slice key, enum key_kind kind, uint64_t fid, uint32_t *uid);
 bool key_is_tombstone(struct slice key, uint64_t fid, uint64_t *counter);
+bool key_is_name(struct slice key, uint64_t parent);
+bool key_is_deleted(struct slice key, uint64_t *parent, uint64_t *fid);
 bool key_is_keyword_set(struct slice key, uint32_t *id);
 bool key_is_kind(struct slice key, enum key_kind kind);
 /* Of any folder: for tools that walk everything. */
@@ -160,13 +171,18 @@ struct mailbox_rec {
     uint32_t next_keyword_set;
     uint32_t keywords; /* entries of KEY_KEYWORD_NAME */
     uint32_t subscriptions;
-    uint32_t named; /* entries of KEY_NAMED */
+    uint32_t named;  /* entries of KEY_NAMED */
+    uint32_t hidden; /* records of shadows and of soft-deleted folders, not among `folders` */
+    uint64_t deleted_messages, deleted_size; /* soft-deleted ones, not among `messages`, `size` */
+    uint64_t deleted_since;                  /* no soft-deleted item is older; 0: there is none */
 };
 
 enum folder_flag {
     FOLDER_NOSELECT = 1 << 0,
     FOLDER_IPM = 1 << 1,      /* below the IPM subtree */
     FOLDER_SWEEPING = 1 << 2, /* \Noselect, and its old contents are still being removed */
+    FOLDER_DELETED = 1 << 3,  /* soft-deleted */
+    FOLDER_SEARCH = 1 << 4,   /* a search folder */
 };
 
 struct folder_rec {
@@ -179,9 +195,12 @@ struct folder_rec {
     uint32_t uidvalidity, uidnext;
     uint32_t exists, unseen, deleted;
     uint32_t recent_from, children;
-    uint32_t removed; /* messages that ever left it */
-    uint16_t flags;   /* enum folder_flag */
-    uint16_t special; /* enum store_special */
+    uint32_t removed;               /* messages that ever left it */
+    uint64_t shadows[SHADOW_COUNT]; /* its shadows' FIDs; 0: it has none */
+    uint64_t deleted_on;            /* when it was soft-deleted */
+    uint8_t shadow;                 /* enum store_shadow: what it is itself */
+    uint16_t flags;                 /* enum folder_flag */
+    uint16_t special;               /* enum store_special */
     uint8_t name_len, class_len;
     uint8_t name[NAME_MAX_BYTES];
     uint8_t class[CLASS_MAX_BYTES];
@@ -228,6 +247,18 @@ void log_rec_encode(const struct log_rec *rec, struct buf *out);
 struct err log_rec_decode(struct slice bytes, struct log_rec *out) MUST_USE;
 
 struct slice folder_rec_name(const struct folder_rec *rec);
+
+/* Do its messages count as soft-deleted? */
+static inline bool folder_is_deleted(const struct folder_rec *rec)
+{
+    return rec->shadow == SHADOW_DELETED || (rec->flags & FOLDER_DELETED);
+}
+
+/* Is it a folder like others: neither a shadow nor soft-deleted? */
+static inline bool folder_is_plain(const struct folder_rec *rec)
+{
+    return rec->shadow == SHADOW_NONE && !(rec->flags & FOLDER_DELETED);
+}
 
 /* Small fixed values. */
 void mid_value_encode(uint64_t fid, uint32_t uid, struct record *out);

@@ -40,7 +40,8 @@ struct store_config {
     uint32_t max_log;       /* change log entries kept per mailbox, or some more; 0: 100,000 */
     uint64_t max_message;   /* bytes; 0: 64 MiB */
     uint32_t max_folders;   /* of a mailbox; 0: 100,000 */
-    bool create;            /* make the directory and an empty store where there is none */
+    uint64_t recover; /* how long soft-deleted items are kept, as a FILETIME; 0: they are not */
+    bool create;      /* make the directory and an empty store where there is none */
 };
 
 /*
@@ -160,11 +161,12 @@ struct err store_mailbox_new_id(struct store *st, uint64_t *id) MUST_USE;
 struct err store_mailbox_delete(struct store *st, uint64_t mailbox_id) MUST_USE;
 
 struct mailbox_info {
-    uint8_t replica_guid[16]; /* new after a restore of a copy */
-    uint8_t mailbox_guid[16]; /* the same for ever */
-    uint64_t counter;         /* the last value that was taken */
-    uint64_t size, messages;  /* of all folders */
-    uint64_t quota;           /* bytes; 0: none */
+    uint8_t replica_guid[16];                /* new after a restore of a copy */
+    uint8_t mailbox_guid[16];                /* the same for ever */
+    uint64_t counter;                        /* the last value that was taken */
+    uint64_t size, messages;                 /* of all folders */
+    uint64_t deleted_size, deleted_messages; /* soft-deleted, and in no sum above */
+    uint64_t quota;                          /* bytes; 0: none */
     uint64_t created;
 };
 
@@ -207,8 +209,21 @@ enum store_special {
     SPECIAL_COUNT
 };
 
+/*
+ * What else a folder may hold, beside what IMAP and POP3 see of it: associated messages
+ * ([MS-OXCFOLD] 1.1, FAI: views, forms, settings) and messages that were soft-deleted
+ * ([MS-OXCFOLD] 2.2.1.3). Each kind has a hidden folder, its shadow, which is made when it is first
+ * needed: `parent` is the folder it belongs to, it has rows, counters and changes of its own, and
+ * no name. All that takes the FID of a folder with messages takes that of a shadow.
+ */
+enum store_shadow { SHADOW_NONE, SHADOW_ASSOCIATED, SHADOW_DELETED, SHADOW_COUNT };
+
 struct store_folder {
     uint64_t fid, parent;
+    enum store_shadow shadow; /* what it is itself */
+    bool soft_deleted;        /* since deleted_on */
+    bool search;              /* a search folder: what it finds is not the store's affair */
+    uint64_t deleted_on;
     struct slice name;  /* UTF-8, NFC, of this level; dies with the read */
     struct slice class; /* PidTagContainerClass: "IPF.Note", ...; dies with the read */
     enum store_special special;
@@ -226,7 +241,30 @@ struct store_folder {
     uint64_t cn, created;
 };
 
+/* Shadows too, but not soft-deleted folders. */
 struct err store_folder_get(struct store_read *rd, uint64_t fid, struct store_folder *out) MUST_USE;
+
+/* A soft-deleted folder. ERR_NOT_FOUND: there is none, or it is not soft-deleted. */
+struct err store_folder_get_deleted(struct store_read *rd, uint64_t fid,
+                                    struct store_folder *out) MUST_USE;
+
+/* The shadow of a folder. ERR_NOT_FOUND: it has none yet, and so no such messages. */
+struct err store_folder_shadow(struct store_read *rd, uint64_t fid, enum store_shadow shadow,
+                               struct store_folder *out) MUST_USE;
+
+/*
+ * The folders right below one, in order of name; `deleted`: those that were soft-deleted there, in
+ * order of FID. All slices live in the arena. `subscribed` is not told.
+ */
+struct err store_folder_children(struct store_read *rd, uint64_t fid, bool deleted,
+                                 struct arena *in, struct store_folder **out, size_t *n) MUST_USE;
+
+/*
+ * The name of a folder as MAPI shows it. IMAP's separator `/` is kept as U+2215 in names, so what a
+ * MAPI client calls `a/b` an IMAP client sees as one folder of that name with a division slash, and
+ * the other way round. The Inbox is "Inbox". Lives in the arena, or with `folder`.
+ */
+struct slice store_folder_display_name(const struct store_folder *folder, struct arena *in);
 
 /*
  * The folder at `path`: UTF-8, '/' between levels, below the IPM subtree; a first level INBOX in
@@ -268,9 +306,21 @@ struct err store_subscriptions(struct store_read *rd, struct arena *in, struct s
  */
 struct err store_folder_name_check(struct slice path) MUST_USE;
 
-/* Make a folder, and the levels above it that are missing. ERR_EXISTS. */
+/*
+ * Make a folder, and the levels above it that are missing. ERR_EXISTS.
+ *
+ * With a `parent`, `path` is the name of one level, as MAPI gives it: see
+ * store_folder_display_name(). It is compared without regard to case then ([MS-OXCFOLD] 3.2.5.2),
+ * also if other folders differ in nothing else; ERR_NOT_FOUND: there is no such parent;
+ * ERR_INVALID: no name.
+ */
 struct store_folder_create {
     struct store_op op;
+    uint64_t parent;            /* or 0: by path */
+    bool search;                /* a search folder */
+    bool open_existing;         /* ERR_EXISTS is no error: `fid` and `existed` tell */
+    struct slice comment;       /* PidTagComment of the new one; must live until done */
+    bool existed;               /* out */
     struct slice path;          /* must live until done */
     enum store_special special; /* SPECIAL_NONE, or a use that no folder has yet (ERR_CONFLICT) */
     struct slice class;         /* empty: that of the parent */
@@ -301,6 +351,72 @@ struct store_folder_rename {
     struct slice path; /* the new one; must live until done */
 };
 void store_folder_rename_init(struct store_folder_rename *rq);
+
+/*
+ * Delete a folder as MAPI does ([MS-OXCFOLD] 3.2.5.3): the whole of it, in slices. Soft-deleted
+ * ones keep their FIDs and messages until they are too old (store_config.recover); `hard` ones, and
+ * those that were soft-deleted already, go at once. ERR_NOT_FOUND; ERR_DENIED: a special folder.
+ */
+struct store_folder_remove {
+    struct store_op op;
+    uint64_t fid;
+    bool messages; /* though it has messages, */
+    bool folders;  /* or folders below it: else nothing is done, and `partial` tells */
+    bool hard;
+    bool partial; /* out */
+};
+void store_folder_remove_init(struct store_folder_remove *rq);
+
+/*
+ * Delete all messages of a folder and all folders below it, in slices: [MS-OXCFOLD] 3.2.5.9 and
+ * 3.2.5.10. ERR_NOT_FOUND.
+ */
+struct store_folder_empty {
+    struct store_op op;
+    uint64_t fid;
+    bool associated; /* associated messages of the folder too; they are gone for good */
+    bool hard;       /* and what was soft-deleted there goes too */
+    bool partial;    /* out: a special folder below it was left, with all that is below that */
+    /* the store's */
+    uint32_t before;
+    bool batch_partial;
+};
+void store_folder_empty_init(struct store_folder_empty *rq);
+
+/*
+ * Put a folder with all below it under another parent, or another name. One that is soft-deleted is
+ * recovered so, without the folders that were deleted below it. ERR_NOT_FOUND: it or the parent;
+ * ERR_EXISTS: the name is taken, by store_folder_create's rule; ERR_DENIED: a special folder;
+ * ERR_CONFLICT: the parent is the folder itself or below it; ERR_INVALID: no name.
+ */
+struct store_folder_move {
+    struct store_op op;
+    uint64_t fid, parent;
+    struct slice name; /* as MAPI gives it; empty: that which it has. Must live until done */
+};
+void store_folder_move_init(struct store_folder_move *rq);
+
+/*
+ * Copy a folder: class, properties, messages, associated messages; with `recursive` all below it
+ * too. In slices. Errors are store_folder_move's, and those of copying messages: what was copied
+ * till then stays. A source that vanishes meanwhile ends the copy, and `partial` tells.
+ */
+struct store_folder_copy {
+    struct store_op op;
+    uint64_t fid, parent;
+    struct slice name; /* as MAPI gives it; empty: that which it has. Must live until done */
+    bool recursive;
+    uint64_t copy; /* out: the FID of the new folder */
+    bool partial;  /* out */
+    /* the store's: where the copying is, and where after the batch that is under way */
+    struct folder_copying {
+        uint64_t from, to, top;
+        uint64_t next;   /* the first UID of `from` that is not copied yet */
+        bool associated; /* the associated messages are being copied */
+        bool partial;
+    } at, batch;
+};
+void store_folder_copy_init(struct store_folder_copy *rq);
 
 struct store_subscribe {
     struct store_op op;
@@ -585,8 +701,43 @@ struct store_expunge {
 void store_expunge_init(struct store_expunge *rq);
 
 /*
+ * Delete messages as MAPI does, in slices: by their MIDs, of the folder or of its associated ones;
+ * or everything. Soft-deleted messages keep their MIDs, and go to the folder's SHADOW_DELETED until
+ * they are too old (store_config.recover). Gone for good are those of `hard` requests, associated
+ * ones, what was soft-deleted before, and what does not fit: soft-deleted items do not count for
+ * the mailbox's quota, but may be as many bytes again. ERR_NOT_FOUND: the folder is gone.
+ */
+struct store_delete_messages {
+    struct store_op op;
+    uint64_t fid;
+    const uint64_t *mids; /* must live until done */
+    size_t n;
+    bool everything; /* instead of `mids`: all that are in the folder when it begins */
+    bool hard;
+    size_t deleted; /* out */
+    size_t gone;    /* out: MIDs of no message in the folder (PartialCompletion) */
+    /* the store's: of the batch that is under way */
+    size_t next, batch_next, batch_deleted, batch_gone;
+    uint32_t before;
+};
+void store_delete_messages_init(struct store_delete_messages *rq);
+
+/*
+ * Numbers that the caller may use as MIDs or FIDs: nobody else is given them. ERR_LIMIT: more than
+ * STORE_RESERVE_MAX.
+ */
+enum { STORE_RESERVE_MAX = 1 << 24 };
+struct store_reserve_ids {
+    struct store_op op;
+    uint32_t n;
+    uint64_t first; /* out: and n - 1 behind it */
+};
+void store_reserve_ids_init(struct store_reserve_ids *rq);
+
+/*
  * Copy or move messages to another folder (or the same), all or none; the copies share the bytes.
- * Those that are gone are passed over. ERR_NOT_FOUND: the target is gone.
+ * Those that are gone are passed over. Out of a shadow too, which recovers what was soft-deleted.
+ * ERR_NOT_FOUND: the target is gone.
  */
 struct store_copy {
     struct store_op op;

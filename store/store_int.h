@@ -129,7 +129,7 @@ void store_pool_free(struct store_pool *pool);
 
 struct err folder_load(struct engine_read *rd, uint64_t fid, struct folder_rec *out) MUST_USE;
 struct err folder_save(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
-/* One that holds messages. ERR_NOT_FOUND for a mere level too. */
+/* One that holds messages. ERR_NOT_FOUND for a mere level too, and for one that is soft-deleted. */
 struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 /* The child of that (normalised) name. */
 struct err folder_child(struct engine_read *rd, uint64_t parent, struct slice name,
@@ -140,10 +140,30 @@ struct folder_new {
     uint64_t fid; /* 0: take a counter value */
     struct slice name, class;
     enum store_special special;
-    bool noselect;
+    bool noselect, search;
 };
 struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const struct folder_new *new,
                        struct folder_rec *out) MUST_USE;
+
+/* An empty folder of new UIDs. */
+void folder_start_uids(struct store_tx *tx, struct folder_rec *rec);
+
+/* ---- shadows (shadow.c) ---- */
+
+/*
+ * The shadow of a folder, which is made where there is none; then the owner's record is changed and
+ * saved. ERR_NOT_FOUND: the owner is a shadow itself, or soft-deleted.
+ */
+struct err shadow_load(struct store_tx *tx, struct folder_rec *owner, enum store_shadow shadow,
+                       struct folder_rec *out) MUST_USE;
+/* The folder loses its shadows; their contents are swept. The owner's record is not saved. */
+struct err shadows_drop(struct store_tx *tx, struct folder_rec *owner) MUST_USE;
+
+/* So many messages and bytes more, or fewer, in the sums that the folder's messages count for. */
+struct err tx_count(struct store_tx *tx, const struct folder_rec *folder, int64_t n,
+                    int64_t size) MUST_USE;
+/* Something is soft-deleted now. */
+void tx_note_deleted(struct store_tx *tx);
 
 /* A UIDVALIDITY that no folder of the mailbox had: from the clock, rising. */
 uint32_t tx_uidvalidity(struct store_tx *tx);

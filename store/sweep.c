@@ -12,13 +12,10 @@ struct err sweep_doom(struct store_tx *tx, const struct folder_rec *rec)
 {
     struct key key = key_id(KEY_DOOMED, rec->fid);
 
-    if (tx->rec.messages < rec->exists || tx->rec.size < rec->size)
-        return ERR(ERR_CORRUPT, "a folder has more messages than its mailbox");
-    tx->rec.messages -= rec->exists;
-    tx->rec.size -= rec->size;
+    struct err e = tx_count(tx, rec, -(int64_t)rec->exists, -(int64_t)rec->size);
+
     tx->rec.doomed++;
-    tx->changed = true;
-    return tx_put(tx, &key, SLICE_EMPTY);
+    return failed(e) ? e : tx_put(tx, &key, SLICE_EMPTY);
 }
 
 static struct err drop_row(struct store_tx *tx, struct keyword_counts *keywords,

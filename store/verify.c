@@ -240,8 +240,13 @@ void verify_folder(struct verify *v, const struct folder_rec *rec)
         check_runs(v, &f, KEY_RUN_ALL, &f.all, "its UIDs");
         check_runs(v, &f, KEY_RUN_UNSEEN, &f.unseen, "its unseen UIDs");
     }
-    v->messages += rec->exists;
-    v->size += rec->size;
+    if (folder_is_deleted(rec)) {
+        v->deleted_messages += rec->exists;
+        v->deleted_size += rec->size;
+    } else {
+        v->messages += rec->exists;
+        v->size += rec->size;
+    }
     v->rows += f.exists;
     v->report->messages += rec->exists;
     uidset_done(&f.all);

@@ -54,10 +54,59 @@ static bool leads_to_root(struct verify *v, const struct folder_rec *rec)
     return at.fid == SPECIAL_ROOT;
 }
 
+static void check_plain(struct verify *v, const struct folder_rec *rec)
+{
+    uint64_t named = 0;
+
+    v->folders++;
+    if (rec->fid != SPECIAL_ROOT &&
+        (failed(folder_child(v->rd->engine, rec->parent, folder_rec_name(rec), &named)) ||
+         named != rec->fid))
+        verify_fault(v, "folder %llu: its name does not lead to it", (unsigned long long)rec->fid);
+    for (unsigned i = SHADOW_ASSOCIATED; i < SHADOW_COUNT; i++) {
+        struct folder_rec shadow;
+
+        if (rec->shadows[i] && (failed(folder_load(v->rd->engine, rec->shadows[i], &shadow)) ||
+                                shadow.parent != rec->fid || shadow.shadow != i))
+            verify_fault(v, "folder %llu: its shadow is missing", (unsigned long long)rec->fid);
+    }
+}
+
+/* A shadow, or a folder that is soft-deleted. */
+static void check_hidden(struct verify *v, const struct folder_rec *rec)
+{
+    struct folder_rec parent = {.fid = 0};
+    struct key key = key_deleted(rec->parent, rec->fid);
+    bool listed = folder_is_deleted(rec);
+    struct slice value;
+
+    v->hidden++;
+    v->to_recover += listed;
+    if (failed(folder_load(v->rd->engine, rec->parent, &parent)) ||
+        (rec->shadow != SHADOW_NONE && parent.shadows[rec->shadow] != rec->fid))
+        verify_fault(v, "folder %llu: its parent does not know it", (unsigned long long)rec->fid);
+    if (!failed(engine_get(v->rd->engine, key_slice(&key), &value)) != listed)
+        verify_fault(v, "folder %llu: soft-deleted and not listed so, or the other way round",
+                     (unsigned long long)rec->fid);
+    if (rec->children || rec->shadows[SHADOW_DELETED] ||
+        (rec->shadow != SHADOW_NONE && rec->shadows[SHADOW_ASSOCIATED]))
+        verify_fault(v, "folder %llu: hidden, and has what only others have",
+                     (unsigned long long)rec->fid);
+    if (rec->deleted_on && (!v->rec.deleted_since || rec->deleted_on < v->rec.deleted_since))
+        verify_fault(v, "folder %llu: soft-deleted before the oldest item",
+                     (unsigned long long)rec->fid);
+}
+
+static void each_deleted(struct verify *v, struct slice key, struct slice value)
+{
+    (void)key, (void)value;
+    v->deleted_keys++; /* that each record has its own was checked */
+}
+
 static void each_folder(struct verify *v, struct slice key, struct slice value)
 {
     struct folder_rec rec;
-    uint64_t fid = 0, named = 0;
+    uint64_t fid = 0;
 
     if (!key_is_id(key, KEY_FOLDER, &fid)) {
         verify_fault(v, "a malformed key of a folder");
@@ -69,12 +118,11 @@ static void each_folder(struct verify *v, struct slice key, struct slice value)
         verify_fault(v, "folder %llu: %s", (unsigned long long)fid, e.why);
         return;
     }
-    v->folders++;
     v->report->folders++;
-    if (fid != SPECIAL_ROOT &&
-        (failed(folder_child(v->rd->engine, rec.parent, folder_rec_name(&rec), &named)) ||
-         named != fid))
-        verify_fault(v, "folder %llu: its name does not lead to it", (unsigned long long)fid);
+    if (folder_is_plain(&rec))
+        check_plain(v, &rec);
+    else
+        check_hidden(v, &rec);
     if (count_children(v, fid) != rec.children)
         verify_fault(v, "folder %llu: number of children", (unsigned long long)fid);
     if (!leads_to_root(v, &rec))
@@ -337,6 +385,11 @@ static void check_total(struct verify *v, const char *name, uint64_t has, uint64
 static void check_totals(struct verify *v)
 {
     check_total(v, "its number of folders", v->rec.folders, v->folders);
+    check_total(v, "its number of hidden folders", v->rec.hidden, v->hidden);
+    check_total(v, "its list of soft-deleted folders", v->deleted_keys, v->to_recover);
+    check_total(v, "its number of soft-deleted messages", v->rec.deleted_messages,
+                v->deleted_messages);
+    check_total(v, "its size of soft-deleted messages", v->rec.deleted_size, v->deleted_size);
     check_total(v, "its number of messages", v->rec.messages, v->messages);
     check_total(v, "its size", v->rec.size, v->size);
     check_total(v, "its number of doomed folders", v->rec.doomed, v->doomed);
@@ -366,6 +419,7 @@ void verify_mailbox(struct verify *v)
     walk_kind(v, KEY_FOLDER, each_folder);
     walk_kind(v, KEY_DOOMED, each_doomed);
     walk_kind(v, KEY_FOLDER_NAME, each_name);
+    walk_kind(v, KEY_DELETED, each_deleted);
     walk_kind(v, KEY_SPECIAL, each_special);
     walk_kind(v, KEY_ROWS, each_owned);
     walk_kind(v, KEY_RUN_ALL, each_owned);

@@ -884,7 +884,12 @@ static void a_folder_is_renamed_and_classed_by_its_properties(void **state)
     assert_int_equal(bed_find(&f->bed, "two"), fid);
     assert_int_equal(bed_find(&f->bed, "one"), 0);
     assert_true(bed_folder(&f->bed, fid).cn > cn);
-    assert_int_equal(set_text(f, fid, PR_DISPLAY_NAME, "a/b"), ERR_INVALID);
+    assert_int_equal(set_text(f, fid, PR_DISPLAY_NAME, "a/b"), ERR_NONE);
+    assert_text(f, fid, PR_DISPLAY_NAME, "a/b");
+    assert_int_equal(bed_find(&f->bed, "a\xE2\x88\x95"
+                                       "b"),
+                     fid);
+    assert_int_equal(set_text(f, fid, PR_DISPLAY_NAME, "A/B"), ERR_NONE);
     assert_int_equal(set_text(f, fid, PR_DISPLAY_NAME, ""), ERR_INVALID);
     assert_int_equal(set_text(f, SPECIAL_TRASH, PR_DISPLAY_NAME, "Bin"), ERR_DENIED);
     assert_int_equal(set_text(f, SPECIAL_INBOX, PR_DISPLAY_NAME, "Inbox"), ERR_NONE);
@@ -963,19 +968,34 @@ static void a_message_tells_its_keys(void **state)
     assert_false(mapi_id_counter(0x0605040302010002, &counter));
 }
 
-/* ---- a mailbox of the version before ---- */
+/* ---- mailboxes of the versions before ---- */
+
+enum { SHADOWS_OF_MAILBOX = 4 + 3 * 8, SHADOWS_OF_FOLDER = 3 * 8 + 1 };
+
+/* As the program of that version wrote it. */
+static struct err decode_mailbox_of(uint32_t version, unsigned less, struct mailbox_rec *back)
+{
+    struct mailbox_rec rec = {.version = SCHEMA_VERSION,
+                              .counter = 77,
+                              .subscriptions = 3,
+                              .named = 4,
+                              .deleted_size = 5};
+    struct record record;
+
+    mailbox_rec_encode(&rec, &record);
+    record.len = (uint16_t)(record.len - less);
+    put_le32(record.bytes + 4, version);
+    put_le32(record.bytes, crc32c(0, slice_from(record_slice(&record), 4)));
+    return mailbox_rec_decode(record_slice(&record), back);
+}
 
 static void a_mailbox_of_the_version_before_is_read_as_one_without_names(void **state)
 {
-    struct mailbox_rec rec = {.version = SCHEMA_VERSION, .counter = 77, .subscriptions = 3}, back;
+    struct mailbox_rec back;
     struct record record;
 
     (void)state;
-    mailbox_rec_encode(&rec, &record);
-    record.len = (uint16_t)(record.len - 4); /* of `named` */
-    put_le32(record.bytes + 4, SCHEMA_WITHOUT_BAGS);
-    put_le32(record.bytes, crc32c(0, slice_from(record_slice(&record), 4)));
-    assert_ok(mailbox_rec_decode(record_slice(&record), &back));
+    assert_ok(decode_mailbox_of(SCHEMA_WITHOUT_BAGS, SHADOWS_OF_MAILBOX + 4, &back));
     assert_int_equal(back.version, SCHEMA_VERSION);
     assert_int_equal(back.counter, 77);
     assert_int_equal(back.subscriptions, 3);
@@ -984,12 +1004,32 @@ static void a_mailbox_of_the_version_before_is_read_as_one_without_names(void **
     struct folder_rec folder = {.fid = 9, .created = 5, .name_len = 1, .name = "x", .removed = 4},
                       old;
     folder_rec_encode(&folder, &record);
-    record.len = (uint16_t)(record.len - 20);
+    record.len = (uint16_t)(record.len - 20 - SHADOWS_OF_FOLDER);
     put_le32(record.bytes, crc32c(0, slice_from(record_slice(&record), 4)));
     assert_ok(folder_rec_decode(record_slice(&record), 9, &old));
     assert_int_equal(old.changed, 5);
     assert_int_equal(old.removed, 0);
     assert_slice(folder_rec_name(&old), "x");
+}
+
+static void a_mailbox_of_the_second_version_has_no_shadows(void **state)
+{
+    struct folder_rec folder = {.fid = 9, .removed = 4, .shadow = 1, .shadows = {0, 7, 8}}, old;
+    struct mailbox_rec back;
+    struct record record;
+
+    (void)state;
+    assert_ok(decode_mailbox_of(SCHEMA_WITHOUT_SHADOWS, SHADOWS_OF_MAILBOX, &back));
+    assert_int_equal(back.named, 4);
+    assert_int_equal(back.deleted_size, 0);
+    assert_code(decode_mailbox_of(SCHEMA_VERSION + 1, 0, &back), ERR_UNSUPPORTED);
+    folder_rec_encode(&folder, &record);
+    record.len = (uint16_t)(record.len - SHADOWS_OF_FOLDER);
+    put_le32(record.bytes, crc32c(0, slice_from(record_slice(&record), 4)));
+    assert_ok(folder_rec_decode(record_slice(&record), 9, &old));
+    assert_int_equal(old.removed, 4);
+    assert_int_equal(old.shadow, SHADOW_NONE);
+    assert_int_equal(old.shadows[SHADOW_DELETED], 0);
 }
 
 int main(void)
@@ -1021,6 +1061,7 @@ int main(void)
         IN_A_BED(special_folders_are_told_by_entry_ids),
         IN_A_BED(a_message_tells_its_keys),
         cmocka_unit_test(a_mailbox_of_the_version_before_is_read_as_one_without_names),
+        cmocka_unit_test(a_mailbox_of_the_second_version_has_no_shadows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
