@@ -159,7 +159,8 @@ void rop_request_put(struct buf *out, const struct value_form *form, const struc
 /* Success, or success with a warning ([MS-OXCDATA] 2.4.1). */
 static bool has_fields(const struct rop_def *def, uint32_t error)
 {
-    return error == 0 || error >> 16 == 0x0004 || def->form == FORM_ALWAYS || def->form == FORM_DEST;
+    return error == 0 || error >> 16 == 0x0004 || def->form == FORM_ALWAYS ||
+           def->form == FORM_DEST;
 }
 
 static bool has_dest(const struct rop_def *def, uint32_t error)
