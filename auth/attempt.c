@@ -461,6 +461,7 @@ static void copy_peer(struct auth_attempt *a)
     a->peer.tls_version = copy_str(&a->arena, a->live->tls_version);
     a->peer.tls_cipher = copy_str(&a->arena, a->live->tls_cipher);
     a->peer.client_name = arena_slice(&a->arena, slice_head(a->live->client_name, MAX_CLIENT_NAME));
+    a->peer.proxy_session = arena_slice(&a->arena, a->live->proxy_session);
     a->peer.binding = NULL;
 }
 

@@ -141,7 +141,9 @@ struct auth_peer {
     const char *listener; /* its name in the configuration */
     const char *session_id;
     struct sockaddr_storage remote, local;
-    struct slice client_name; /* IMAP ID; may be empty */
+    struct sockaddr_storage proxy; /* on whose word `remote` stands; of no family: he is there */
+    struct slice proxy_session;    /* what the proxy calls the session; may be empty */
+    struct slice client_name;      /* IMAP ID; may be empty */
     bool tls;
     const char *tls_version, *tls_cipher; /* NULL without TLS */
     unsigned tls_bits;

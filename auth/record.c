@@ -92,6 +92,15 @@ static void put_peer(json_t *line, const struct auth_peer *peer)
     put_text(line, "cipher", slice_str(peer->tls ? peer->tls_cipher : NULL));
 }
 
+/* Only where there is one. */
+static void put_proxy(json_t *line, const struct auth_peer *peer)
+{
+    if (peer->proxy.ss_family != AF_UNSPEC)
+        put_address(line, "proxy", "proxy_port", &peer->proxy);
+    if (peer->proxy_session.len)
+        put_text(line, "proxy_session", peer->proxy_session);
+}
+
 /* JSON lets DEL stand as it is; terminals do not show it. */
 static int append(const char *bytes, size_t len, void *out)
 {
@@ -128,6 +137,7 @@ void auth_record_put(const struct auth_record *record, struct buf *out)
     put_number(line, "latency_us", record->latency_us);
     put_exact(line, "name_bytes", record->name_given);
     put_exact(line, "client_name_bytes", record->peer->client_name);
+    put_proxy(line, record->peer);
     json_dump_callback(line, append, out, JSON_COMPACT | JSON_ENSURE_ASCII);
     buf_putc(out, '\n');
     json_decref(line);

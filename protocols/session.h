@@ -59,11 +59,27 @@ struct session {
     const struct session_ops *ops;
 };
 
+/* For whom a proxy speaks, as it says in the protocol: texts, empty where it does not say. */
+struct session_origin {
+    struct slice client, client_port; /* the address of the client, seen by the proxy */
+    struct slice server, server_port; /* the proxy's own, which the client connected to */
+    struct slice session;             /* what the proxy calls the session */
+};
+
+enum { SESSION_ORIGIN_NAME = 128 }; /* no more of session_origin.session is kept */
+
 /* The driver's side. */
 struct session_host {
     /* Pull me: I have output or want input again. May be called at any time on home, also from
      * inside feed or pull; the driver then pulls after it returns. */
     void (*wake)(struct session_host *host);
+    /*
+     * Before log-on: the peer says for whom it speaks. A peer that is trusted is believed (the
+     * facts in session_env.peer change), another is not, and both end as OK. ERR_LIMIT: it is
+     * believed, and the client's address has as many connections as it may. NULL: nobody is
+     * believed.
+     */
+    struct err (*originate)(struct session_host *host, const struct session_origin *origin);
 };
 
 /* Limits, from the configuration; see docs/manual. */

@@ -27,6 +27,30 @@ bool address_of(const struct sockaddr_storage *from, struct address *out)
     return false;
 }
 
+bool address_parse(int family, struct slice address, struct slice port,
+                   struct sockaddr_storage *out)
+{
+    struct sockaddr_storage v4 = {.ss_family = AF_INET}, v6 = {.ss_family = AF_INET6};
+    struct sockaddr_in *in = (struct sockaddr_in *)&v4;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&v6;
+    char text[64];
+    uint32_t number;
+
+    if (address.len == 0 || address.len >= sizeof text || slice_index(address, 0) < address.len ||
+        !slice_to_u32(port, &number) || number > 65535)
+        return false;
+    memcpy(text, address.ptr, address.len);
+    text[address.len] = '\0';
+    in->sin_port = in6->sin6_port = htons((uint16_t)number);
+    if (family != AF_INET6 && inet_pton(AF_INET, text, &in->sin_addr) == 1)
+        *out = v4;
+    else if (family != AF_INET && inet_pton(AF_INET6, text, &in6->sin6_addr) == 1)
+        *out = v6;
+    else
+        return false;
+    return true;
+}
+
 struct err network_parse(const char *text, struct network *out)
 {
     struct slice rest = slice_str(text);

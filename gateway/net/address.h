@@ -20,6 +20,13 @@ struct address {
 /* False for what is no IP address (a Unix socket). */
 bool address_of(const struct sockaddr_storage *from, struct address *out);
 
+/*
+ * "192.0.2.1" and "143"; of `family` AF_INET, AF_INET6, or AF_UNSPEC: either.
+ * False: it is no address, and *out is as it was.
+ */
+bool address_parse(int family, struct slice address, struct slice port,
+                   struct sockaddr_storage *out);
+
 struct network {
     struct address address;
     unsigned bits; /* of the 128 */

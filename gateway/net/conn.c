@@ -111,9 +111,10 @@ void net_conn_set_reading(struct net_conn *conn)
 static void log_end(struct net_conn *conn)
 {
     const struct session_summary *sum = &conn->summary;
-    char address[ADDRESS_TEXT_MAX];
+    char address[ADDRESS_TEXT_MAX], proxy[ADDRESS_TEXT_MAX];
 
     address_put(&conn->peer.remote, address);
+    address_put(&conn->peer.proxy, proxy);
     log_event(
         conn->worker->server->log,
         /* Who looks every few seconds is no news each time. */
@@ -121,6 +122,8 @@ static void log_end(struct net_conn *conn)
         log_str("session", conn->session_id), log_str("protocol", conn->listener->protocol->name),
         log_str("listener", conn->listener->name), log_str("user", sum->user),
         log_str("address", address), log_number("port", address_port(&conn->peer.remote)),
+        log_str("proxy", conn->peer.proxy.ss_family != AF_UNSPEC ? proxy : NULL),
+        log_str("proxy_session", conn->proxy_session),
         log_str("tls", conn->peer.tls ? conn->peer.tls_version : "none"),
         log_str("end", conn->end  ? conn->end
                        : sum->end ? sum->end
@@ -181,6 +184,8 @@ void net_conn_close(struct net_conn *conn, const char *why)
     traffic->closed++;
     free(conn->summary.user);
     conn->summary.user = NULL;
+    free(conn->proxy_session);
+    free(conn->own);
     net_worker_forget(worker, conn);
     heap_unset(&worker->deadlines, &conn->deadline);
     if (conn->counted)
@@ -277,7 +282,7 @@ static void fill_env(struct net_conn *conn)
     struct net_listener *listener = conn->listener;
     struct net_server *server = conn->worker->server;
 
-    conn->host.wake = wake;
+    conn->host = (struct session_host){.wake = wake, .originate = net_conn_originate};
     conn->env = (struct session_env){
         .host = &conn->host,
         .home = &conn->worker->executor,
@@ -299,15 +304,12 @@ void net_conn_begin(struct net_conn *conn)
 {
     struct net_listener *listener = conn->listener;
     struct net_settings *settings = listener->settings;
-    struct net_server *server = conn->worker->server;
 
-    conn->peer.exempt = listener->is_unix ||
-                        network_has(settings->trusted, settings->n_trusted, &conn->peer.remote);
+    conn->trusted = listener->is_unix ||
+                    network_has(settings->trusted, settings->n_trusted, &conn->peer.remote);
     conn->env.no_logon = listener->is_unix ||
                          network_has(settings->no_logon, settings->n_no_logon, &conn->peer.remote);
-    unsigned max = conn->peer.exempt ? 0 : settings->max_connections_per_address;
-    conn->counted = address_table_enter(server->addresses, &conn->peer.remote, max);
-    if (!conn->counted) {
+    if (!net_conn_count(conn)) {
         refuse(conn, "too-many-of-address");
         return;
     }

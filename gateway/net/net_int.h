@@ -193,6 +193,10 @@ enum conn_phase {
     CONN_CLOSED,    /* waits for libuv */
 };
 
+struct net_origin {
+    struct sockaddr_storage remote, local, proxy;
+};
+
 struct net_conn {
     union {
         uv_handle_t handle;
@@ -219,6 +223,7 @@ struct net_conn {
     bool told_closed; /* ... and the session knows */
     bool broken;      /* nothing can be sent any more */
     bool counted;     /* in the address table */
+    bool trusted;     /* may say for whom it speaks */
     bool tls_done;    /* the handshake */
     bool said_bye;    /* TLS has been shut down, as far as we are concerned */
     struct session *session;
@@ -227,6 +232,8 @@ struct net_conn {
     struct auth_peer peer;
     struct session_summary summary;
     char session_id[20];
+    char *proxy_session;    /* peer.proxy_session */
+    struct net_origin *own; /* the peer's addresses, where it speaks for another; or NULL */
     struct tls_stream *tls;
     struct deflate *deflate;
     struct buf in;  /* plain bytes that the session did not use yet */
@@ -238,6 +245,11 @@ struct net_conn {
 
 /* Take an accepted socket over. */
 void net_conn_open(struct net_worker *worker, struct net_listener *listener, int fd);
+
+/* origin.c: for whom a proxy speaks. */
+bool net_conn_count(struct net_conn *conn); /* the peer's address is known, or is another now */
+struct err net_conn_originate(struct session_host *host, const struct session_origin *origin);
+void net_conn_unoriginate(struct net_conn *conn); /* it was said in clear, and TLS has started */
 
 /* The rest of conn.c, for pump.c and send.c. */
 void net_conn_begin(struct net_conn *conn); /* addresses are known */

@@ -1,36 +1,14 @@
 #include "gateway/net/proxy.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
+
+#include "gateway/net/address.h"
 
 /* Section 2.1: the longest version 1 line, with its CRLF. */
 enum { LINE_MAX_V1 = 107 };
 
 static const uint8_t signature_v2[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
                                          0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
-
-static bool set_text(struct sockaddr_storage *to, int family, struct slice address,
-                     struct slice port)
-{
-    char text[64];
-    uint32_t number;
-
-    if (address.len == 0 || address.len >= sizeof text || !slice_to_u32(port, &number) ||
-        number > 65535)
-        return false;
-    memcpy(text, address.ptr, address.len);
-    text[address.len] = '\0';
-    *to = (struct sockaddr_storage){.ss_family = (sa_family_t)family};
-    if (family == AF_INET) {
-        struct sockaddr_in *in = (struct sockaddr_in *)to;
-
-        in->sin_port = htons((uint16_t)number);
-        return inet_pton(AF_INET, text, &in->sin_addr) == 1;
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
-    in6->sin6_port = htons((uint16_t)number);
-    return inet_pton(AF_INET6, text, &in6->sin6_addr) == 1;
-}
 
 /* "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" */
 static enum proxy_result parse_v1(struct slice in, struct proxy_header *out)
@@ -54,8 +32,8 @@ static enum proxy_result parse_v1(struct slice in, struct proxy_header *out)
     struct slice target = slice_cut(&line, ' ');
     struct slice source_port = slice_cut(&line, ' ');
     int af = six ? AF_INET6 : AF_INET;
-    if (!set_text(&header.remote, af, source, source_port) ||
-        !set_text(&header.local, af, target, line))
+    if (!address_parse(af, source, source_port, &header.remote) ||
+        !address_parse(af, target, line, &header.local))
         return PROXY_BAD;
     header.known = true;
     *out = header;

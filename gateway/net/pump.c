@@ -302,6 +302,7 @@ static void tls_ready(struct net_conn *conn)
     conn->peer.tls_bits = tls_stream_bits(conn->tls);
     conn->peer.binding = put_binding;
     conn->peer.binding_ctx = conn;
+    net_conn_unoriginate(conn);
     if (!conn->session)
         conn->session = conn->listener->protocol->session_new(&conn->env);
     conn->session->ops->tls_started(conn->session);
@@ -396,6 +397,7 @@ static void proxy_input(struct net_conn *conn, struct slice raw)
         return;
     }
     if (header.known) {
+        conn->peer.proxy = conn->peer.remote;
         conn->peer.remote = header.remote;
         conn->peer.local = header.local;
     }

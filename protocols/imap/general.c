@@ -66,10 +66,38 @@ enum imap_step imap_cmd_namespace(struct imap_session *s, struct imap_cmd *c)
 
 enum { ID_FIELDS = 30, ID_FIELD_LEN = 30, ID_VALUE_LEN = 1024 };
 
-/* "(" field value ... ")": what the client's name and version are, for records. */
-static bool arg_id(struct imap_cmd *c, struct slice *name, struct slice *version)
+/* What a client says of itself for records, and a proxy of the client that it speaks for. */
+struct id {
+    struct slice name, version;
+    struct session_origin origin;
+};
+
+/* The names of Dovecot's proxies and of webmail; they send x-proxy-ttl too, of no use here. */
+static struct slice *id_place(struct id *id, struct slice field)
 {
-    struct slice field, value;
+    const struct {
+        const char *field;
+        struct slice *place;
+    } places[] = {
+        {"name", &id->name},
+        {"version", &id->version},
+        {"x-originating-ip", &id->origin.client},
+        {"x-originating-port", &id->origin.client_port},
+        {"x-connected-ip", &id->origin.server},
+        {"x-connected-port", &id->origin.server_port},
+        {"x-session-id", &id->origin.session},
+    };
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (slice_ieq(field, slice_str(places[i].field)))
+            return places[i].place;
+    return NULL;
+}
+
+/* "(" field value ... ")" */
+static bool arg_id(struct imap_cmd *c, struct id *id)
+{
+    struct slice field, value, *place;
     bool nil;
 
     for (unsigned i = 0; !imap_arg_byte(c, ')'); i++) {
@@ -80,35 +108,41 @@ static bool arg_id(struct imap_cmd *c, struct slice *name, struct slice *version
             c->complaint = "Too much to know (RFC 2971 3.3)";
             return false;
         }
-        if (slice_ieq(field, S("name")))
-            *name = value;
-        else if (slice_ieq(field, S("version")))
-            *version = value;
+        place = id_place(id, field);
+        if (place)
+            *place = value;
     }
     return true;
 }
 
-static void keep_client_name(struct imap_session *s, struct slice name, struct slice version)
+static void keep_client_name(struct imap_session *s, const struct id *id)
 {
     struct buf both = buf_make(2 * ID_VALUE_LEN + 1);
 
-    buf_put(&both, name);
-    if (name.len && version.len)
+    buf_put(&both, id->name);
+    if (id->name.len && id->version.len)
         buf_putc(&both, ' ');
-    buf_put(&both, version);
+    buf_put(&both, id->version);
     imap_set_client_name(s, buf_slice(&both));
     buf_done(&both);
 }
 
 enum imap_step imap_cmd_id(struct imap_session *s, struct imap_cmd *c)
 {
-    struct slice name = SLICE_EMPTY, version = SLICE_EMPTY;
+    struct session_host *host = s->env->host;
+    struct id id = {.name = SLICE_EMPTY};
 
-    if (!imap_arg_word(c, "NIL") && !(imap_arg_byte(c, '(') && arg_id(c, &name, &version)))
+    if (!imap_arg_word(c, "NIL") && !(imap_arg_byte(c, '(') && arg_id(c, &id)))
         return imap_bad_args(c);
     if (!imap_arg_end(c))
         return imap_bad_args(c);
-    keep_client_name(s, name, version);
+    keep_client_name(s, &id);
+    /* After log-on the verdict stands, and sessions are counted by the address it was given for. */
+    if (s->state == STATE_NOT_AUTHENTICATED && host->originate &&
+        failed(host->originate(host, &id.origin))) {
+        imap_bye(s, "Too many connections from the address that you speak for");
+        return imap_no(c, "[UNAVAILABLE]", "Too many connections");
+    }
     buf_puts(s->out, "* ID (\"name\" \"Gatepost\"");
     /* Strangers need not know what to attack. */
     if (s->state != STATE_NOT_AUTHENTICATED)
