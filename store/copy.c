@@ -7,16 +7,6 @@
 #include "store/bag.h"
 #include "store/message_int.h"
 
-/* From one folder to another; the records are the same one where the folders are. */
-struct transfer {
-    struct folder_rec *from, *to;
-    const struct uidset *uids;
-    uint32_t before; /* UIDs of the source from here on are new: copies of this very batch */
-    uint32_t most;
-    bool move;
-    struct uidset *source;
-};
-
 static struct err move_uidl(struct store_tx *tx, uint64_t from, uint64_t to)
 {
     struct key key = key_id(KEY_UIDL, from), new = key_id(KEY_UIDL, to);
@@ -41,6 +31,8 @@ static struct err transfer_row(struct store_tx *tx, const struct transfer *t, st
 
     uidset_add(t->source, row.uid, row.uid);
     row.savedate = tx->now;
+    if (t->keep_mids)
+        return appender_add(tx, a, &row);
     row.mid = 0;
     if (!t->move) {
         row.flags = (uint16_t)(row.flags & ~FLAG_IMPORTED_UIDL);
@@ -84,7 +76,7 @@ static struct err transfer_rows(struct store_tx *tx, const struct transfer *t, s
     return OK;
 }
 
-static struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t *first_uid)
+struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t *first_uid)
 {
     struct appender a;
     uint64_t n = uidset_count(t->uids);
@@ -102,7 +94,7 @@ static struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t
     if (!failed(e))
         e = appender_end(tx, &a);
     if (!failed(e) && t->move)
-        e = remove_all(tx, t->from, t->source, REMOVE_MOVED);
+        e = remove_all(tx, t->from, t->source, t->keep_mids ? REMOVE_KEPT : REMOVE_MOVED);
     *first_uid = a.n ? a.first_uid : 0;
     appender_done(&a);
     return e;
@@ -117,7 +109,7 @@ static struct err copy_step(struct store_tx *tx, struct store_op *op)
                          .most = UINT32_MAX,
                          .move = rq->move,
                          .source = &rq->batch_source};
-    struct err e = folder_load_open(tx, rq->from, &from);
+    struct err e = folder_load_source(tx, rq->from, &from);
 
     uidset_clear(&rq->batch_source);
     if (!failed(e) && rq->to == rq->from)
@@ -128,7 +120,7 @@ static struct err copy_step(struct store_tx *tx, struct store_op *op)
         return e;
     t.to = to;
     e = transfer_run(tx, &t, &rq->first_uid);
-    if (!failed(e) && !rq->move && rq->batch_source.n)
+    if (!failed(e) && (!rq->move || folder_is_deleted(&from)) && rq->batch_source.n)
         e = tx_check_quota(tx, 0);
     rq->uidvalidity = to->uidvalidity;
     return e;

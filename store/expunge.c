@@ -31,7 +31,7 @@ struct err removal_add(struct store_tx *tx, struct removal *r, const struct mess
 {
     struct err e = OK;
 
-    if (r->kind != REMOVE_REPLACED)
+    if (r->kind != REMOVE_REPLACED && r->kind != REMOVE_KEPT)
         e = drop_message_keys(tx, row, &r->blobs);
     uidset_add(&r->gone, row->uid, row->uid);
     if (!(row->flags & FLAG_SEEN))
@@ -39,7 +39,7 @@ struct err removal_add(struct store_tx *tx, struct removal *r, const struct mess
     if (row->flags & FLAG_DELETED)
         r->n_deleted++;
     r->size += row->size;
-    if (!failed(e) && r->kind != REMOVE_MOVED)
+    if (!failed(e) && r->kind != REMOVE_MOVED && r->kind != REMOVE_KEPT)
         e = let_go(tx, &r->keywords, row);
     return e;
 }

@@ -25,6 +25,40 @@ struct err folder_sibling(struct engine_read *rd, uint64_t parent, struct slice 
 /* A record that is neither a shadow's nor of a soft-deleted folder. */
 struct err folder_load_plain(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 
+/* ---- parts of changes (folder_ops.c) ---- */
+
+struct err folder_drop_special(struct store_tx *tx, struct folder_rec *rec) MUST_USE;
+/* Record, name and properties of a folder without children go, and its parent counts one less. */
+struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
+/* Is the folder `rec` that one, or below it? */
+struct err folder_is_below(struct store_tx *tx, const struct folder_rec *rec, uint64_t fid,
+                           bool *below) MUST_USE;
+/* Out of its place among its siblings, and to another place, where the record is saved. */
+struct err folder_take_out(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
+struct err folder_put_under(struct store_tx *tx, struct folder_rec *rec, uint64_t parent,
+                            struct slice name) MUST_USE;
+
+/* ---- trees (folder_tree.c) ---- */
+
+/*
+ * The folder behind *fid, parents before children, in the tree of `root`; *up levels were left
+ * before one was entered. ERR_NOT_FOUND: that was the last.
+ */
+struct err folder_next(struct store_tx *tx, uint64_t root, uint64_t *fid, unsigned *up) MUST_USE;
+
+/* Delete a bounded number of folders of the tree. *more: the root is still there. */
+struct err folder_remove_some(struct store_tx *tx, const struct folder_rec *root, bool hard,
+                              bool *more) MUST_USE;
+/* Some of what was soft-deleted right below a folder goes for good. *any: there was something. */
+struct err folder_remove_deleted_below(struct store_tx *tx, uint64_t fid, bool *any) MUST_USE;
+
+/*
+ * Can the folder (0: a new one) stand there, under that name? ERR_NOT_FOUND: no such parent;
+ * ERR_CONFLICT: it is below the folder; ERR_EXISTS.
+ */
+struct err folder_new_place(struct store_tx *tx, uint64_t fid, uint64_t parent, struct slice name,
+                            struct folder_rec *above) MUST_USE;
+
 /*
  * Give the folder another name in the place where it is, and load it anew. ERR_INVALID: no name of
  * a folder; ERR_DENIED: a special one; ERR_EXISTS.

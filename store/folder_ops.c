@@ -15,12 +15,19 @@ struct err folder_save(struct store_tx *tx, const struct folder_rec *rec)
     return tx_put(tx, &key, record_slice(&record));
 }
 
-struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec *out)
+struct err folder_load_source(struct store_tx *tx, uint64_t fid, struct folder_rec *out)
 {
     struct err e = folder_load(tx->read, fid, out);
 
     if (!failed(e) && (out->flags & FOLDER_NOSELECT))
         e = ERR(ERR_NOT_FOUND, "only a level of the hierarchy");
+    return e;
+}
+
+struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec *out)
+{
+    struct err e = folder_load_source(tx, fid, out);
+
     if (!failed(e) && (out->flags & FOLDER_DELETED))
         e = ERR(ERR_NOT_FOUND, "the folder is soft-deleted");
     return e;
@@ -79,10 +86,15 @@ static void set_text(uint8_t *text, uint8_t *len, struct slice from)
     *len = (uint8_t)from.len;
 }
 
+/* Are folders below it in the IPM subtree? */
+static bool is_in_ipm(const struct folder_rec *parent)
+{
+    return (parent->flags & FOLDER_IPM) || parent->special == SPECIAL_IPM_SUBTREE;
+}
+
 struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const struct folder_new *new,
                        struct folder_rec *out)
 {
-    bool in_ipm = (parent->flags & FOLDER_IPM) || parent->special == SPECIAL_IPM_SUBTREE;
     struct slice class = new->class.len ? new->class : slice_of(parent->class, parent->class_len);
 
     if (tx->rec.folders >= tx->mailbox->store->config.max_folders)
@@ -96,8 +108,9 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
                                .contents_changed = tx->now,
                                .special = (uint16_t) new->special};
     out->cn = out->fid;
-    out->flags = (uint16_t)((in_ipm ? FOLDER_IPM : 0) | (new->noselect ? FOLDER_NOSELECT : 0) |
-                            (new->search ? FOLDER_SEARCH : 0));
+    out->flags =
+        (uint16_t)((is_in_ipm(parent) ? FOLDER_IPM : 0) | (new->noselect ? FOLDER_NOSELECT : 0) |
+                   (new->search ? FOLDER_SEARCH : 0));
     set_text(out->name, &out->name_len, new->name);
     if (class.len)
         set_text(out->class, &out->class_len, class);
@@ -281,7 +294,7 @@ void store_folder_create_init(struct store_folder_create *rq)
 
 /* ---- deleting ---- */
 
-static struct err drop_special(struct store_tx *tx, struct folder_rec *rec)
+struct err folder_drop_special(struct store_tx *tx, struct folder_rec *rec)
 {
     struct key key = key_special((enum store_special)rec->special);
 
@@ -317,7 +330,7 @@ static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
     return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
 }
 
-static struct err vanish(struct store_tx *tx, const struct folder_rec *rec)
+struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec)
 {
     struct key name = key_name(rec->parent, folder_rec_name(rec));
     struct key key = key_id(KEY_FOLDER, rec->fid);
@@ -348,14 +361,17 @@ static struct err delete_step(struct store_tx *tx, struct store_op *op)
         return ERR(ERR_DENIED, "a special folder of every mailbox");
     if ((rec.flags & FOLDER_NOSELECT) && rec.children > 0)
         return ERR(ERR_DENIED, "only a level above other folders");
-    e = drop_special(tx, &rec);
+    e = folder_remove_deleted_below(tx, rq->fid, &op->more);
+    if (failed(e) || op->more)
+        return e;
+    e = folder_drop_special(tx, &rec);
     if (!failed(e) && !(rec.flags & FOLDER_NOSELECT))
         e = sweep_doom(tx, &rec);
     if (!failed(e))
         e = shadows_drop(tx, &rec);
     if (failed(e))
         return e;
-    return rec.children > 0 ? become_level(tx, &rec) : vanish(tx, &rec);
+    return rec.children > 0 ? become_level(tx, &rec) : folder_vanish(tx, &rec);
 }
 
 static void delete_settle(struct store_op *op)
@@ -370,7 +386,7 @@ void store_folder_delete_init(struct store_folder_delete *rq)
 
 /* ---- renaming ---- */
 
-static struct err is_below(struct store_tx *tx, const struct folder_rec *rec, uint64_t fid,
+struct err folder_is_below(struct store_tx *tx, const struct folder_rec *rec, uint64_t fid,
                            bool *below)
 {
     struct folder_rec at = *rec;
@@ -382,35 +398,46 @@ static struct err is_below(struct store_tx *tx, const struct folder_rec *rec, ui
     return e;
 }
 
-/* Take the folder out of its place and put it under another name, and perhaps another parent. */
-static struct err put_elsewhere(struct store_tx *tx, uint64_t fid, uint64_t parent,
-                                struct slice name)
+struct err folder_take_out(struct store_tx *tx, const struct folder_rec *rec)
 {
-    struct folder_rec rec, above;
-    struct err e = folder_load(tx->read, fid, &rec);
+    struct key name = key_name(rec->parent, folder_rec_name(rec));
+    struct err e = tx_delete(tx, &name);
 
-    if (failed(e))
-        return e;
-    struct key old = key_name(rec.parent, folder_rec_name(&rec));
+    return failed(e) ? e : one_child_less(tx, rec->parent);
+}
 
-    e = tx_delete(tx, &old);
-    if (!failed(e))
-        e = one_child_less(tx, rec.parent);
-    if (!failed(e))
-        e = folder_load(tx->read, parent, &above);
+struct err folder_put_under(struct store_tx *tx, struct folder_rec *rec, uint64_t parent,
+                            struct slice name)
+{
+    struct folder_rec above;
+    struct err e = folder_load(tx->read, parent, &above);
+
     if (failed(e))
         return e;
     above.children++;
-    rec.parent = parent;
-    rec.cn = tx_take(tx, 1);
-    rec.changed = tx->now;
-    set_text(rec.name, &rec.name_len, name);
+    rec->parent = parent;
+    rec->cn = tx_take(tx, 1);
+    rec->changed = tx->now;
+    rec->flags = (uint16_t)((rec->flags & ~FOLDER_IPM) | (is_in_ipm(&above) ? FOLDER_IPM : 0));
+    set_text(rec->name, &rec->name_len, name);
     e = folder_save(tx, &above);
     if (!failed(e))
-        e = folder_save(tx, &rec);
+        e = folder_save(tx, rec);
     if (!failed(e))
-        e = put_name(tx, parent, name, fid);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, fid, rec.cn, NULL);
+        e = put_name(tx, parent, name, rec->fid);
+    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
+}
+
+/* Give the folder another name, and perhaps another parent. */
+static struct err put_elsewhere(struct store_tx *tx, uint64_t fid, uint64_t parent,
+                                struct slice name)
+{
+    struct folder_rec rec;
+    struct err e = folder_load(tx->read, fid, &rec);
+
+    if (!failed(e))
+        e = folder_take_out(tx, &rec);
+    return failed(e) ? e : folder_put_under(tx, &rec, parent, name);
 }
 
 static struct err rename_to(struct store_tx *tx, const struct folder_rec *rec,
@@ -426,7 +453,7 @@ static struct err rename_to(struct store_tx *tx, const struct folder_rec *rec,
         return e;
     if (found == path->n)
         return ERR(ERR_EXISTS, "there is a folder of this name");
-    e = is_below(tx, &at, rec->fid, &below);
+    e = folder_is_below(tx, &at, rec->fid, &below);
     if (!failed(e) && below)
         e = ERR(ERR_DENIED, "a folder cannot be moved into itself");
     if (!failed(e))

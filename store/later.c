@@ -14,11 +14,7 @@ static struct err later(struct store_tx *tx, struct store_op *op)
         *rq = (struct name){.op = {.step = later}};                                                \
     }
 
-LATER(store_folder_remove)
-LATER(store_folder_empty)
-LATER(store_folder_move)
 LATER(store_folder_copy)
-LATER(store_delete_messages)
 LATER(store_set_receive_folder)
 LATER(store_modify_permissions)
 LATER(store_set_search_criteria)

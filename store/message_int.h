@@ -59,6 +59,7 @@ enum removal_kind {
     REMOVE_EXPUNGED, /* bytes and keywords are let go */
     REMOVE_MOVED,    /* another row has taken them over */
     REMOVE_REPLACED, /* another row has taken over its MID and what is kept under that */
+    REMOVE_KEPT,     /* another row has taken over both */
 };
 
 struct removal {
@@ -80,6 +81,39 @@ void removal_done(struct removal *r);
 /* Remove these of the folder, all in this batch. */
 struct err remove_all(struct store_tx *tx, struct folder_rec *folder, const struct uidset *uids,
                       enum removal_kind kind) MUST_USE;
+
+/* ---- from one folder to another (copy.c) ---- */
+
+/* The records are the same one where the folders are. */
+struct transfer {
+    struct folder_rec *from, *to;
+    const struct uidset *uids;
+    uint32_t before; /* UIDs of the source from here on are new: copies of this very batch */
+    uint32_t most;
+    bool move;
+    bool keep_mids;        /* of a move */
+    struct uidset *source; /* out: what was copied */
+};
+
+/* All in this batch; the folders are saved. */
+struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t *first_uid) MUST_USE;
+
+/* ---- deleting as MAPI does (delete.c) ---- */
+
+/* The first `most` UIDs, or a few more, that are >= from and < before. */
+struct err first_uids(struct store_tx *tx, uint64_t fid, uint64_t from, uint32_t before,
+                      unsigned most, struct uidset *out) MUST_USE;
+
+/* Are soft-deleted items kept, and is there room for so many bytes of them? */
+bool fits_deleted(const struct store_tx *tx, uint64_t size);
+
+/* Delete these messages softly where that can be and is not too `hard`. *n rises by those that did.
+ */
+struct err messages_delete(struct store_tx *tx, struct folder_rec *folder,
+                           const struct uidset *uids, bool hard, size_t *n) MUST_USE;
+/* A bounded number of those with UIDs < before. */
+struct err messages_delete_some(struct store_tx *tx, struct folder_rec *folder, uint32_t before,
+                                bool hard, size_t *n, bool *more) MUST_USE;
 
 /* Move on a bounded number of the messages of one folder to another; *more: some are left. */
 struct err message_move_some(struct store_tx *tx, uint64_t from, uint64_t to, bool *more) MUST_USE;

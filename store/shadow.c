@@ -70,7 +70,7 @@ struct err shadow_load(struct store_tx *tx, struct folder_rec *owner, enum store
 
 /* ---- dropping ---- */
 
-static struct err drop(struct store_tx *tx, struct folder_rec *owner, enum store_shadow shadow)
+struct err shadow_drop(struct store_tx *tx, struct folder_rec *owner, enum store_shadow shadow)
 {
     struct key key = key_id(KEY_FOLDER, owner->shadows[shadow]);
     struct key deleted = key_deleted(owner->fid, owner->shadows[shadow]);
@@ -93,9 +93,9 @@ static struct err drop(struct store_tx *tx, struct folder_rec *owner, enum store
 
 struct err shadows_drop(struct store_tx *tx, struct folder_rec *owner)
 {
-    struct err e = drop(tx, owner, SHADOW_ASSOCIATED);
+    struct err e = shadow_drop(tx, owner, SHADOW_ASSOCIATED);
 
-    return failed(e) ? e : drop(tx, owner, SHADOW_DELETED);
+    return failed(e) ? e : shadow_drop(tx, owner, SHADOW_DELETED);
 }
 
 /* ---- reading ---- */

@@ -377,9 +377,7 @@ struct store_folder_empty {
     bool associated; /* associated messages of the folder too; they are gone for good */
     bool hard;       /* and what was soft-deleted there goes too */
     bool partial;    /* out: a special folder below it was left, with all that is below that */
-    /* the store's */
-    uint32_t before;
-    bool batch_partial;
+    uint32_t before; /* the store's */
 };
 void store_folder_empty_init(struct store_folder_empty *rq);
 
@@ -392,7 +390,8 @@ void store_folder_empty_init(struct store_folder_empty *rq);
 struct store_folder_move {
     struct store_op op;
     uint64_t fid, parent;
-    struct slice name; /* as MAPI gives it; empty: that which it has. Must live until done */
+    struct slice name;     /* as MAPI gives it; empty: that which it has. Must live until done */
+    uint64_t at, batch_at; /* the store's */
 };
 void store_folder_move_init(struct store_folder_move *rq);
 
@@ -736,8 +735,8 @@ void store_reserve_ids_init(struct store_reserve_ids *rq);
 
 /*
  * Copy or move messages to another folder (or the same), all or none; the copies share the bytes.
- * Those that are gone are passed over. Out of a shadow too, which recovers what was soft-deleted.
- * ERR_NOT_FOUND: the target is gone.
+ * Those that are gone are passed over. Out of a shadow or a soft-deleted folder too, which recovers
+ * what was soft-deleted. ERR_NOT_FOUND: the target is gone.
  */
 struct store_copy {
     struct store_op op;

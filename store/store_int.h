@@ -131,6 +131,8 @@ struct err folder_load(struct engine_read *rd, uint64_t fid, struct folder_rec *
 struct err folder_save(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
 /* One that holds messages. ERR_NOT_FOUND for a mere level too, and for one that is soft-deleted. */
 struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
+/* As folder_load_open(), for what is taken out of it: soft-deleted ones too. */
+struct err folder_load_source(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 /* The child of that (normalised) name. */
 struct err folder_child(struct engine_read *rd, uint64_t parent, struct slice name,
                         uint64_t *fid) MUST_USE;
@@ -156,7 +158,9 @@ void folder_start_uids(struct store_tx *tx, struct folder_rec *rec);
  */
 struct err shadow_load(struct store_tx *tx, struct folder_rec *owner, enum store_shadow shadow,
                        struct folder_rec *out) MUST_USE;
-/* The folder loses its shadows; their contents are swept. The owner's record is not saved. */
+/* The folder loses a shadow, or all; their contents are swept. The owner's record is not saved. */
+struct err shadow_drop(struct store_tx *tx, struct folder_rec *owner,
+                       enum store_shadow shadow) MUST_USE;
 struct err shadows_drop(struct store_tx *tx, struct folder_rec *owner) MUST_USE;
 
 /* So many messages and bytes more, or fewer, in the sums that the folder's messages count for. */

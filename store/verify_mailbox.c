@@ -88,8 +88,7 @@ static void check_hidden(struct verify *v, const struct folder_rec *rec)
     if (!failed(engine_get(v->rd->engine, key_slice(&key), &value)) != listed)
         verify_fault(v, "folder %llu: soft-deleted and not listed so, or the other way round",
                      (unsigned long long)rec->fid);
-    if (rec->children || rec->shadows[SHADOW_DELETED] ||
-        (rec->shadow != SHADOW_NONE && rec->shadows[SHADOW_ASSOCIATED]))
+    if (rec->children || rec->shadows[SHADOW_DELETED] || rec->shadows[SHADOW_ASSOCIATED])
         verify_fault(v, "folder %llu: hidden, and has what only others have",
                      (unsigned long long)rec->fid);
     if (rec->deleted_on && (!v->rec.deleted_since || rec->deleted_on < v->rec.deleted_since))

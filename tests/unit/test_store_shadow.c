@@ -224,6 +224,282 @@ static void shadows_go_with_their_folder(void **state)
     assert_ok(bed_delete(&f->bed, level));
 }
 
+/* ---- deleting messages ---- */
+
+static struct store_delete_messages delete_mids(struct fixture *f, uint64_t fid,
+                                                const uint64_t *mids, size_t n, bool hard)
+{
+    struct store_delete_messages rq;
+
+    store_delete_messages_init(&rq);
+    rq.fid = fid;
+    rq.mids = mids;
+    rq.n = n;
+    rq.hard = hard;
+    rq.everything = !mids;
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    return rq;
+}
+
+static void a_soft_deleted_message_keeps_its_mid_and_vanishes_for_imap(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t mids[] = {save(f, SPECIAL_INBOX, "one", false), save(f, SPECIAL_INBOX, "two", false)};
+    uint64_t before = info_of(f).counter, size = info_of(f).size;
+    struct uidset gone = UIDSET_EMPTY;
+    bool complete = false;
+    struct store_delete_messages rq = delete_mids(f, SPECIAL_INBOX, mids, 1, false);
+    uint64_t shadow = shadow_of(f, SPECIAL_INBOX, SHADOW_DELETED);
+
+    assert_int_equal(rq.deleted, 1);
+    assert_int_equal(rq.gone, 0);
+    assert_folder_uids(&f->bed, SPECIAL_INBOX, "2");
+    assert_ok(store_expunged_since(read_anew(f), SPECIAL_INBOX, before, &gone, &complete));
+    assert_true(complete);
+    assert_uids(&gone, "1");
+    uidset_done(&gone);
+    assert_folder_uids(&f->bed, shadow, "1");
+    assert_true(bed_row(&f->bed, shadow, 1).mid == mids[0]);
+    assert_slice(get(f, mids[0], PR_SUBJECT).value.bytes, "one");
+    assert_int_equal(get(f, SPECIAL_INBOX, PR_DELETED_COUNT_TOTAL).value.number, 1);
+    /* It counts apart. */
+    assert_int_equal(info_of(f).messages, 1);
+    assert_int_equal(info_of(f).deleted_messages, 1);
+    assert_int_equal(info_of(f).size + info_of(f).deleted_size, size);
+
+    bed_move(&f->bed, shadow, SPECIAL_TRASH, "1", "1");
+    assert_folder_uids(&f->bed, SPECIAL_TRASH, "1");
+    assert_true(bed_row(&f->bed, SPECIAL_TRASH, 1).mid != mids[0]);
+    assert_int_equal(info_of(f).deleted_messages, 0);
+    assert_int_equal(info_of(f).messages, 2);
+}
+
+static void what_is_not_in_the_folder_is_counted_and_left(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t mids[] = {save(f, SPECIAL_INBOX, "a view", true), save(f, SPECIAL_TRASH, "x", false),
+                       12345, save(f, SPECIAL_INBOX, "y", false)};
+    struct store_delete_messages rq = delete_mids(f, SPECIAL_INBOX, mids, 4, false);
+
+    assert_int_equal(rq.deleted, 2);
+    assert_int_equal(rq.gone, 2);
+    assert_int_equal(info_of(f).messages, 1);
+    assert_int_equal(info_of(f).deleted_messages, 1); /* the view is gone for good */
+    assert_int_equal(get(f, SPECIAL_INBOX, PR_ASSOCIATED_COUNT).value.number, 0);
+}
+
+static void soft_deleted_twice_or_hard_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t mid = save(f, SPECIAL_INBOX, "one", false);
+    uint64_t other = save(f, SPECIAL_INBOX, "two", false);
+    struct store_object *object;
+
+    delete_mids(f, SPECIAL_INBOX, &mid, 1, false);
+    delete_mids(f, shadow_of(f, SPECIAL_INBOX, SHADOW_DELETED), &mid, 1, false);
+    delete_mids(f, SPECIAL_INBOX, &other, 1, true);
+    assert_code(store_object_open(read_anew(f), mid, &f->arena, &object), ERR_NOT_FOUND);
+    assert_code(store_object_open(read_anew(f), other, &f->arena, &object), ERR_NOT_FOUND);
+    assert_int_equal(info_of(f).deleted_messages + info_of(f).messages, 0);
+}
+
+static void many_messages_are_deleted_in_slices(void **state)
+{
+    struct fixture *f = *state;
+
+    bed_append_many(&f->bed, SPECIAL_INBOX, 5000, FLAG_SEEN);
+    struct store_delete_messages rq = delete_mids(f, SPECIAL_INBOX, NULL, 0, false);
+
+    assert_int_equal(rq.deleted, 5000);
+    assert_true(rq.op.batches > 1);
+    assert_folder_uids(&f->bed, SPECIAL_INBOX, "");
+    assert_folder_uids(&f->bed, shadow_of(f, SPECIAL_INBOX, SHADOW_DELETED), "1:5000");
+    delete_mids(f, shadow_of(f, SPECIAL_INBOX, SHADOW_DELETED), NULL, 0, false);
+    assert_int_equal(info_of(f).deleted_messages, 0);
+}
+
+static void what_does_not_fit_beside_the_quota_is_deleted_for_good(void **state)
+{
+    struct fixture *f = *state;
+    struct store_set_quota quota;
+    uint64_t mid;
+
+    bed_append_many(&f->bed, SPECIAL_INBOX, 10, 0);
+    store_set_quota_init(&quota);
+    quota.quota = bed_folder(&f->bed, SPECIAL_INBOX).size;
+    assert_ok(store_run(f->bed.mb, &quota.op));
+    delete_mids(f, SPECIAL_INBOX, NULL, 0, false);
+    assert_int_equal(info_of(f).deleted_messages, 10);
+    bed_append(&f->bed, SPECIAL_INBOX, "x", 0); /* they do not count for the quota */
+    mid = bed_row(&f->bed, SPECIAL_INBOX, 11).mid;
+    delete_mids(f, SPECIAL_INBOX, &mid, 1, false);
+    assert_int_equal(info_of(f).deleted_messages, 10);
+    assert_int_equal(info_of(f).messages, 0);
+}
+
+/* ---- deleting, emptying and moving folders ---- */
+
+static struct store_folder_remove remove_folder(struct fixture *f, uint64_t fid, bool messages,
+                                                bool folders, bool hard)
+{
+    struct store_folder_remove rq;
+
+    store_folder_remove_init(&rq);
+    rq.fid = fid;
+    rq.messages = messages;
+    rq.folders = folders;
+    rq.hard = hard;
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    return rq;
+}
+
+static void a_folder_is_deleted_with_what_the_flags_allow(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a"), below = bed_create(&f->bed, "a/b");
+    struct store_folder folder;
+    struct store_folder_remove rq;
+
+    bed_append(&f->bed, fid, "x", 0);
+    bed_append(&f->bed, below, "y", 0);
+    assert_true(remove_folder(f, fid, true, false, false).partial);
+    assert_true(remove_folder(f, fid, false, true, false).partial);
+    assert_int_equal(bed_find(&f->bed, "a/b"), below);
+    assert_false(remove_folder(f, fid, true, true, false).partial);
+    assert_int_equal(bed_find(&f->bed, "a"), 0);
+    assert_code(store_folder_get(read_anew(f), below, &folder), ERR_NOT_FOUND);
+    assert_ok(store_folder_get_deleted(read_anew(f), fid, &folder));
+    assert_true(folder.deleted_on > 0);
+    assert_children(f, SPECIAL_IPM_SUBTREE, true, "a");
+    assert_children(f, fid, true, "b");
+    assert_int_equal(info_of(f).messages, 0);
+    assert_int_equal(info_of(f).deleted_messages, 2);
+    bed_verify(&f->bed);
+
+    /* Its name is free, and what it holds can be taken out. */
+    assert_int_equal(bed_create(&f->bed, "a") != fid, 1);
+    bed_copy(&f->bed, below, SPECIAL_INBOX, "1", "1");
+    assert_folder_uids(&f->bed, SPECIAL_INBOX, "1");
+
+    store_folder_remove_init(&rq);
+    rq.fid = SPECIAL_TRASH;
+    assert_code(store_run(f->bed.mb, &rq.op), ERR_DENIED);
+    remove_folder(f, fid, true, true, false);
+    assert_children(f, SPECIAL_IPM_SUBTREE, true, "");
+    assert_code(store_folder_get_deleted(read_anew(f), below, &folder), ERR_NOT_FOUND);
+    assert_int_equal(info_of(f).deleted_messages, 0);
+}
+
+static void a_large_tree_is_deleted_in_slices(void **state)
+{
+    struct fixture *f = *state;
+    char path[100];
+
+    for (int i = 0; i < 120; i++) {
+        snprintf(path, sizeof path, "t/%d/x", i);
+        bed_create(&f->bed, path);
+    }
+    uint64_t fid = bed_find(&f->bed, "t");
+    remove_folder(f, bed_find(&f->bed, "t/5"), true, true, false);
+    assert_true(remove_folder(f, fid, true, true, true).op.batches > 1);
+    assert_int_equal(bed_find(&f->bed, "t"), 0);
+    assert_children(f, SPECIAL_IPM_SUBTREE, true, "");
+}
+
+static void imap_deletes_a_folder_with_what_was_soft_deleted_below_it(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a"), below = bed_create(&f->bed, "a/b");
+    struct store_folder folder;
+
+    bed_append(&f->bed, below, "y", 0);
+    remove_folder(f, below, true, true, false);
+    assert_ok(bed_delete(&f->bed, fid));
+    assert_code(store_folder_get_deleted(read_anew(f), below, &folder), ERR_NOT_FOUND);
+}
+
+static void a_folder_is_emptied_but_for_special_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct store_folder_empty rq;
+    uint64_t fid = bed_create(&f->bed, "a/b");
+
+    bed_append(&f->bed, fid, "y", 0);
+    bed_append(&f->bed, bed_find(&f->bed, "a"), "x", 0);
+    save(f, bed_find(&f->bed, "a"), "a view", true);
+    store_folder_empty_init(&rq);
+    rq.fid = bed_find(&f->bed, "a");
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    assert_false(rq.partial);
+    assert_int_equal(info_of(f).messages, 1);
+    assert_int_equal(info_of(f).deleted_messages, 2);
+    assert_int_equal(bed_find(&f->bed, "a/b"), 0);
+
+    store_folder_empty_init(&rq);
+    rq.fid = bed_find(&f->bed, "a");
+    rq.associated = rq.hard = true;
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    assert_int_equal(info_of(f).messages + info_of(f).deleted_messages, 0);
+    assert_children(f, rq.fid, true, "");
+
+    store_folder_empty_init(&rq);
+    rq.fid = SPECIAL_IPM_SUBTREE;
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    assert_true(rq.partial);
+    assert_int_equal(bed_find(&f->bed, "a"), 0);
+    assert_int_equal(bed_find(&f->bed, "INBOX"), SPECIAL_INBOX);
+}
+
+static struct err move_folder(struct fixture *f, uint64_t fid, uint64_t parent, const char *name)
+{
+    struct store_folder_move rq;
+
+    store_folder_move_init(&rq);
+    rq.fid = fid;
+    rq.parent = parent;
+    rq.name = slice_str(name);
+    return store_run(f->bed.mb, &rq.op);
+}
+
+static void a_folder_is_moved_by_parent_and_name(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a"), below = bed_create(&f->bed, "a/b");
+
+    bed_create(&f->bed, "c/Dee");
+    assert_code(move_folder(f, fid, bed_find(&f->bed, "c"), "dee"), ERR_EXISTS);
+    assert_code(move_folder(f, fid, below, "x"), ERR_CONFLICT);
+    assert_code(move_folder(f, fid, fid, "x"), ERR_CONFLICT);
+    assert_code(move_folder(f, fid, 4711, "x"), ERR_NOT_FOUND);
+    assert_code(move_folder(f, SPECIAL_INBOX, fid, "x"), ERR_DENIED);
+    assert_ok(move_folder(f, fid, bed_find(&f->bed, "c"), ""));
+    assert_int_equal(bed_find(&f->bed, "c/a/b"), below);
+    assert_ok(move_folder(f, fid, bed_find(&f->bed, "c"), "A"));
+    assert_int_equal(bed_find(&f->bed, "c/A/b"), below);
+    assert_true(bed_folder(&f->bed, below).visible);
+    assert_ok(move_folder(f, fid, SPECIAL_ROOT, "out"));
+    assert_false(bed_folder(&f->bed, fid).visible);
+    assert_false(bed_folder(&f->bed, below).visible);
+    assert_ok(move_folder(f, fid, SPECIAL_INBOX, "back"));
+    assert_int_equal(bed_find(&f->bed, "INBOX/back/b"), below);
+    assert_true(bed_folder(&f->bed, below).visible);
+}
+
+static void a_soft_deleted_folder_is_recovered_by_moving_it(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a");
+
+    bed_append(&f->bed, fid, "x", 0);
+    remove_folder(f, fid, true, true, false);
+    assert_ok(move_folder(f, fid, SPECIAL_IPM_SUBTREE, "again"));
+    assert_int_equal(bed_find(&f->bed, "again"), fid);
+    assert_folder_uids(&f->bed, fid, "1");
+    assert_int_equal(info_of(f).messages, 1);
+    assert_int_equal(info_of(f).deleted_messages, 0);
+    assert_children(f, SPECIAL_IPM_SUBTREE, true, "");
+}
+
 /* ---- ids ---- */
 
 static void reserved_ids_are_given_to_nobody_else(void **state)
@@ -259,6 +535,17 @@ int main(void)
         TEST(a_folder_can_be_made_with_a_comment_or_as_a_search_folder),
         TEST(associated_messages_are_beside_the_others),
         TEST(shadows_go_with_their_folder),
+        TEST(a_soft_deleted_message_keeps_its_mid_and_vanishes_for_imap),
+        TEST(what_is_not_in_the_folder_is_counted_and_left),
+        TEST(soft_deleted_twice_or_hard_is_gone),
+        TEST(many_messages_are_deleted_in_slices),
+        TEST(what_does_not_fit_beside_the_quota_is_deleted_for_good),
+        TEST(a_folder_is_deleted_with_what_the_flags_allow),
+        TEST(a_large_tree_is_deleted_in_slices),
+        TEST(imap_deletes_a_folder_with_what_was_soft_deleted_below_it),
+        TEST(a_folder_is_emptied_but_for_special_ones),
+        TEST(a_folder_is_moved_by_parent_and_name),
+        TEST(a_soft_deleted_folder_is_recovered_by_moving_it),
         TEST(reserved_ids_are_given_to_nobody_else),
     };
 
