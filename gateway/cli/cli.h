@@ -102,6 +102,7 @@ extern const struct cli_option cli_auth_compare_options[];
 /* ---- what most of them need ---- */
 
 struct store;
+struct mailbox;
 struct config;
 
 /* The configuration, the store and its accounts, opened. */
@@ -128,6 +129,10 @@ bool cli_open_auth(const struct cli *cli, const struct cli_world *world, struct 
 /* A command that needs both: opens them, calls `run`, closes them; returns what `run` returned. */
 int cli_with_auth(const struct cli *cli, int (*run)(const struct cli *cli, struct cli_world *world,
                                                     struct auth *auth, struct arena *in));
+
+/* A command on the mailbox of the user that the first operand names: likewise. */
+int cli_with_mailbox(const struct cli *cli,
+                     int (*run)(const struct cli *cli, struct mailbox *mb, struct arena *in));
 
 /* The account that this operand names, in any form; on failure says so and returns false. */
 bool cli_find_account(const struct cli *cli, const struct cli_world *world, const char *name,

@@ -175,10 +175,10 @@ static int run(const struct cli *cli, struct mailbox *mb, struct arena *in)
     const char *what = set ? set : remove ? remove : cli->operands[cli->n_operands - 1];
     struct store_read *rd;
     uint64_t id = 0;
-    struct err e = store_read_begin(mb, &rd);
 
     if (set && remove)
         return cli_usage(cli);
+    struct err e = store_read_begin(mb, &rd);
     if (failed(e))
         return cli_fail_err(cli, cli->operands[0], e);
     e = find_object(cli, rd, &id);
@@ -192,22 +192,5 @@ static int run(const struct cli *cli, struct mailbox *mb, struct arena *in)
 
 int cli_store_prop(struct cli *cli)
 {
-    struct arena arena = ARENA_INIT;
-    struct cli_world world;
-    struct account account;
-    struct mailbox *mb;
-    int status = CLI_FAILED;
-
-    if (!cli_open(cli, &world))
-        return CLI_FAILED;
-    if (cli_find_account(cli, &world, cli->operands[0], &arena, &account)) {
-        struct err e = store_mailbox_open_now(world.store, account.mailbox_id, &mb);
-
-        status = failed(e) ? cli_fail_err(cli, cli->operands[0], e) : run(cli, mb, &arena);
-        if (!failed(e))
-            mailbox_close(mb);
-    }
-    cli_close(&world);
-    arena_wipe(&arena);
-    return status;
+    return cli_with_mailbox(cli, run);
 }

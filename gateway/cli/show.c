@@ -296,22 +296,5 @@ static int show_message(const struct cli *cli, struct mailbox *mb, struct arena 
 
 int cli_store_show(struct cli *cli)
 {
-    struct arena arena = ARENA_INIT;
-    struct cli_world world;
-    struct account account;
-    struct mailbox *mb;
-    int status = CLI_FAILED;
-
-    if (!cli_open(cli, &world))
-        return CLI_FAILED;
-    if (cli_find_account(cli, &world, cli->operands[0], &arena, &account)) {
-        struct err e = store_mailbox_open_now(world.store, account.mailbox_id, &mb);
-
-        status = failed(e) ? cli_fail_err(cli, cli->operands[0], e) : show_message(cli, mb, &arena);
-        if (!failed(e))
-            mailbox_close(mb);
-    }
-    cli_close(&world);
-    arena_wipe(&arena);
-    return status;
+    return cli_with_mailbox(cli, show_message);
 }

@@ -131,3 +131,34 @@ bool cli_find_account(const struct cli *cli, const struct cli_world *world, cons
     struct err e = accounts_lookup(world->accounts, found.identity, in, out);
     return failed(e) ? cli_fail_err(cli, name, e), false : true;
 }
+
+static int on_mailbox_of(const struct cli *cli, const struct cli_world *world, struct arena *in,
+                         int (*run)(const struct cli *cli, struct mailbox *mb, struct arena *in))
+{
+    struct account account;
+    struct mailbox *mb;
+
+    if (!cli_find_account(cli, world, cli->operands[0], in, &account))
+        return CLI_FAILED;
+    struct err e = store_mailbox_open_now(world->store, account.mailbox_id, &mb);
+    if (failed(e))
+        return cli_fail_err(cli, cli->operands[0], e);
+    int status = run(cli, mb, in);
+    mailbox_close(mb);
+    return status;
+}
+
+int cli_with_mailbox(const struct cli *cli,
+                     int (*run)(const struct cli *cli, struct mailbox *mb, struct arena *in))
+{
+    struct arena arena = ARENA_INIT;
+    struct cli_world world;
+    int status = CLI_FAILED;
+
+    if (cli_open(cli, &world)) {
+        status = on_mailbox_of(cli, &world, &arena, run);
+        cli_close(&world);
+    }
+    arena_wipe(&arena);
+    return status;
+}
