@@ -85,3 +85,64 @@ void clock_put_rfc3339(struct buf *out, uint64_t filetime)
     buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day, c.hour, c.minute,
                c.second, (int)(filetime % FILETIME_SECOND / 10000));
 }
+
+/* Exactly `digits` of them, from the front. */
+static bool take_digits(struct slice *text, size_t digits, int *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < digits; i++) {
+        if (i >= text->len || !ascii_is_digit(text->ptr[i]))
+            return false;
+        *out = *out * 10 + (text->ptr[i] - '0');
+    }
+    *text = slice_from(*text, digits);
+    return true;
+}
+
+static bool take_byte(struct slice *text, uint8_t byte)
+{
+    if (text->len == 0 || text->ptr[0] != byte)
+        return false;
+    *text = slice_from(*text, 1);
+    return true;
+}
+
+static bool take_time(struct slice *text, struct civil *c)
+{
+    return take_digits(text, 2, &c->hour) && take_byte(text, ':') &&
+           take_digits(text, 2, &c->minute) && take_byte(text, ':') &&
+           take_digits(text, 2, &c->second);
+}
+
+/* Behind the point, in units of 100 ns; what is finer is passed over. */
+static bool take_fraction(struct slice *text, uint64_t *out)
+{
+    size_t n = 0;
+
+    for (uint64_t unit = FILETIME_SECOND / 10; n < text->len && ascii_is_digit(text->ptr[n]); n++) {
+        *out += unit * (uint64_t)(text->ptr[n] - '0');
+        unit /= 10;
+    }
+    *text = slice_from(*text, n);
+    return n > 0;
+}
+
+bool clock_parse_rfc3339(struct slice text, uint64_t *filetime)
+{
+    struct civil c = {0};
+    uint64_t fraction = 0;
+    int64_t seconds;
+
+    if (!take_digits(&text, 4, &c.year) || !take_byte(&text, '-') ||
+        !take_digits(&text, 2, &c.month) || !take_byte(&text, '-') ||
+        !take_digits(&text, 2, &c.day))
+        return false;
+    if ((take_byte(&text, 'T') || take_byte(&text, ' ')) &&
+        (!take_time(&text, &c) || (take_byte(&text, '.') && !take_fraction(&text, &fraction))))
+        return false;
+    (void)take_byte(&text, 'Z');
+    if (text.len || c.year < 1601 || !civil_to_unix(&c, &seconds))
+        return false;
+    *filetime = filetime_from_unix(seconds) + fraction;
+    return true;
+}

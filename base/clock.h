@@ -56,4 +56,10 @@ extern const char *const clock_day_names[7];    /* "Sun" .. "Sat" */
 /* "2026-11-24T03:40:31.123Z" (RFC 3339). */
 void clock_put_rfc3339(struct buf *out, uint64_t filetime);
 
+/*
+ * What clock_put_rfc3339() writes, and what people write of it: the date alone, a blank for the T,
+ * no fraction, no Z; always UTC. False: it is nothing of these, or before 1601.
+ */
+bool clock_parse_rfc3339(struct slice text, uint64_t *filetime);
+
 #endif

@@ -35,6 +35,31 @@ bool audit_kind_split(struct slice kind, struct slice *protocol, enum auth_reaso
     return known && protocol->len && mechanism->len;
 }
 
+struct slice audit_member(const json_t *record, const char *name)
+{
+    const json_t *text = json_object_get(record, name);
+
+    return slice_of(json_string_value(text), json_string_length(text));
+}
+
+bool audit_record_kind(const json_t *record, struct audit_kind *out)
+{
+    const char *protocol = json_string_value(json_object_get(record, "protocol"));
+    enum auth_reason reason;
+
+    if (!protocol || !audit_reason_of(audit_member(record, "reason"), &reason))
+        return false;
+    *out = audit_kind_of(protocol, reason, audit_member(record, "mechanism"));
+    return true;
+}
+
+uint32_t audit_record_latency(const json_t *record)
+{
+    json_int_t us = json_integer_value(json_object_get(record, "latency_us"));
+
+    return us < 0 ? 0 : us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
 bool audit_is_verdict(enum auth_reason reason)
 {
     return reason != AUTH_LOST && reason != AUTH_TOO_MANY && reason != AUTH_NO_MAILBOX;

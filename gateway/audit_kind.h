@@ -10,6 +10,8 @@
 #ifndef GATEPOST_GATEWAY_AUDIT_KIND_H
 #define GATEPOST_GATEWAY_AUDIT_KIND_H
 
+#include <jansson.h>
+
 #include "auth/auth.h"
 #include "store/audit.h"
 
@@ -35,6 +37,17 @@ static inline struct slice audit_kind_slice(const struct audit_kind *kind)
 /* Back to its words; false where it is no kind of ours. */
 bool audit_kind_split(struct slice kind, struct slice *protocol, enum auth_reason *reason,
                       struct slice *mechanism);
+
+/* ---- records as they were written ---- */
+
+/* A text of a record; empty where it has none. NULL is fine, and has none. */
+struct slice audit_member(const json_t *record, const char *name);
+
+/* What the record counts as; false where it is none of ours. */
+bool audit_record_kind(const json_t *record, struct audit_kind *out);
+
+/* How long the verdict took, in microseconds. */
+uint32_t audit_record_latency(const json_t *record);
 
 /*
  * What the record says of an attempt: true for one that ended in a verdict. Connections that were

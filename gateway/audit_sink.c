@@ -235,51 +235,22 @@ static size_t line_start(struct slice file, size_t end)
     return end;
 }
 
-/* "2026-11-24T03:40:31.123Z" as clock_put_rfc3339() writes it. */
-static uint64_t parse_time(const char *text)
-{
-    struct civil c = {0};
-    int ms = 0;
-    int64_t seconds;
-
-    if (!text ||
-        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &c.year, &c.month, &c.day, &c.hour, &c.minute,
-               &c.second, &ms) != 7 ||
-        !civil_to_unix(&c, &seconds))
-        return 0;
-    return filetime_from_unix(seconds) + (uint64_t)ms * millisecond;
-}
-
-static struct slice member(const json_t *rec, const char *name)
-{
-    const json_t *text = json_object_get(rec, name);
-
-    return slice_of(json_string_value(text), json_string_length(text));
-}
-
 /* What is no record of ours gives NULL. */
 static struct waiting *parse_line(struct slice line)
 {
     json_t *rec = json_loadb((const char *)line.ptr, line.len, 0, NULL);
-    uint64_t time = parse_time(json_string_value(json_object_get(rec, "time")));
-    const char *protocol = json_string_value(json_object_get(rec, "protocol"));
-    enum auth_reason reason;
+    struct audit_entry entry = {.line = line};
+    struct audit_kind kind;
     struct waiting *w = NULL;
 
-    if (time && protocol && audit_reason_of(member(rec, "reason"), &reason)) {
-        struct audit_kind kind = audit_kind_of(protocol, reason, member(rec, "mechanism"));
-        json_int_t us = json_integer_value(json_object_get(rec, "latency_us"));
-        struct slice identity = member(rec, "identity");
+    if (audit_record_kind(rec, &kind) &&
+        clock_parse_rfc3339(audit_member(rec, "time"), &entry.time)) {
+        struct slice identity = audit_member(rec, "identity");
 
-        w = waiting_new(&(struct audit_entry){
-            .time = time,
-            .user = identity.len ? identity : member(rec, "name"),
-            .kind = audit_kind_slice(&kind),
-            .latency_us = us < 0            ? 0
-                          : us < UINT32_MAX ? (uint32_t)us
-                                            : UINT32_MAX,
-            .line = line,
-        });
+        entry.user = identity.len ? identity : audit_member(rec, "name");
+        entry.kind = audit_kind_slice(&kind);
+        entry.latency_us = audit_record_latency(rec);
+        w = waiting_new(&entry);
     }
     json_decref(rec);
     return w;

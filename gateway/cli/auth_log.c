@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "gateway/audit_kind.h"
 #include "gateway/cli/auth_range.h"
 #include "gateway/cli/cli.h"
 #include "store/audit.h"
@@ -26,21 +27,16 @@ struct filter {
 
 /* ---- records ---- */
 
-static const char *text_of(const json_t *record, const char *name)
-{
-    const char *text = json_string_value(json_object_get(record, name));
-
-    return text ? text : "";
-}
-
 static void print_record(const json_t *record)
 {
-    const char *user = text_of(record, "identity");
+    struct slice user = audit_member(record, "identity");
 
-    printf("%-24s %-5s %-20s %-22s %-10s %-16s %s\n", text_of(record, "time"),
-           text_of(record, "protocol"), text_of(record, "mechanism"),
-           *user ? user : text_of(record, "name"), text_of(record, "stage"),
-           text_of(record, "reason"), text_of(record, "client"));
+    printf("%-24.*s %-5.*s %-20.*s %-22.*s %-10.*s %-16.*s %.*s\n",
+           SLICE_ARG(audit_member(record, "time")), SLICE_ARG(audit_member(record, "protocol")),
+           SLICE_ARG(audit_member(record, "mechanism")),
+           SLICE_ARG(user.len ? user : audit_member(record, "name")),
+           SLICE_ARG(audit_member(record, "stage")), SLICE_ARG(audit_member(record, "reason")),
+           SLICE_ARG(audit_member(record, "client")));
 }
 
 /* Records with one time are told apart by their order: --follow must not print one twice. */
@@ -62,8 +58,7 @@ static bool each_record(void *ctx, uint64_t time, struct slice line)
     if (!is_new(f, time))
         return true;
     record = json_loadb((const char *)line.ptr, line.len, 0, NULL);
-    if (record &&
-        cli_auth_range_has(f->range, f->range->user, slice_str(text_of(record, "protocol")))) {
+    if (record && cli_auth_range_has(f->range, f->range->user, audit_member(record, "protocol"))) {
         if (f->cli->json)
             fwrite(line.ptr, 1, line.len, stdout);
         else

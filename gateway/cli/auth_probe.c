@@ -225,15 +225,14 @@ static void probe_way(struct probe *p, struct probed *result)
 struct search {
     struct probed *results;
     size_t n, found;
+    uint64_t newest; /* time of the last record that was read */
 };
 
 /* Ports are used again: the listener and the time tell whose record it is. */
 static bool is_of(const struct probed *r, uint64_t time, const json_t *record)
 {
-    const char *listener = json_string_value(json_object_get(record, "listener"));
-
     return !r->recorded && r->port == json_integer_value(json_object_get(record, "client_port")) &&
-           listener && strcmp(listener, r->way->listener->name) == 0 &&
+           slice_eq(audit_member(record, "listener"), slice_str(r->way->listener->name)) &&
            time + FILETIME_SECOND / 1000 > r->time;
 }
 
@@ -241,10 +240,10 @@ static bool each_record(void *ctx, uint64_t time, struct slice line)
 {
     struct search *s = ctx;
     json_t *record = json_loadb((const char *)line.ptr, line.len, 0, NULL);
-    const json_t *reason = json_object_get(record, "reason");
     enum auth_reason r;
 
-    if (audit_reason_of(slice_of(json_string_value(reason), json_string_length(reason)), &r))
+    s->newest = time;
+    if (audit_reason_of(audit_member(record, "reason"), &r))
         for (size_t i = 0; i < s->n; i++)
             if (is_of(&s->results[i], time, record)) {
                 s->results[i].recorded = true;
@@ -256,20 +255,25 @@ static bool each_record(void *ctx, uint64_t time, struct slice line)
     return true;
 }
 
-/* The store's copy of the records comes a little later than the answers. */
+/*
+ * The store's copy of the records comes a little later than the answers. Each try goes on where the
+ * last one ended, but for a second: two threads' records may come in another order than their
+ * times.
+ */
 static struct err find_records(struct store *store, struct probed *results, size_t n)
 {
-    struct search s = {results, n, 0};
+    struct search s = {.results = results, .n = n};
     struct audit *audit;
     struct err e = audit_open(store_engine(store), &audit);
 
-    if (failed(e) || n == 0)
+    if (failed(e))
         return e;
+    s.newest = n ? results[0].time : 0;
     for (unsigned tries = 0; tries < RECORD_TRIES && s.found < n && !failed(e); tries++) {
         if (tries)
             usleep(RECORD_WAIT_US);
-        uint64_t since = results[0].time - FILETIME_SECOND;
-        e = audit_query(audit, since, UINT64_MAX, SLICE_EMPTY, each_record, &s);
+        e = audit_query(audit, s.newest - FILETIME_SECOND, UINT64_MAX, SLICE_EMPTY, each_record,
+                        &s);
     }
     audit_close(audit);
     return e;

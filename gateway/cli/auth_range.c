@@ -29,27 +29,7 @@ static bool parse_before(struct slice s, uint64_t *out)
 
 static bool parse_time(const char *text, uint64_t *out)
 {
-    struct civil c = {0};
-    int64_t seconds;
-    int used = 0;
-
-    if (parse_before(slice_str(text), out))
-        return true;
-    if (sscanf(text, "%4d-%2d-%2d%n", &c.year, &c.month, &c.day, &used) != 3)
-        return false;
-    if (text[used] == 'T' || text[used] == ' ') {
-        int more = 0;
-
-        if (sscanf(text + used + 1, "%2d:%2d:%2d%n", &c.hour, &c.minute, &c.second, &more) != 3)
-            return false;
-        used += 1 + more;
-    }
-    if (text[used] == 'Z')
-        used++;
-    if (text[used] != '\0' || !civil_to_unix(&c, &seconds))
-        return false;
-    *out = filetime_from_unix(seconds);
-    return true;
+    return parse_before(slice_str(text), out) || clock_parse_rfc3339(slice_str(text), out);
 }
 
 /* *out stays where the option was not given. */

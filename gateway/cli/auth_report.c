@@ -80,26 +80,15 @@ static void each_latency(void *ctx, struct slice kind, const uint32_t counts[AUD
         line->latencies[i] += counts[i];
 }
 
-static struct slice member(const json_t *record, const char *name)
-{
-    const json_t *text = json_object_get(record, name);
-
-    return slice_of(json_string_value(text), json_string_length(text));
-}
-
 /* A record of the user who was asked for. */
 static bool each_record(void *ctx, uint64_t time, struct slice text)
 {
     json_t *record = json_loadb((const char *)text.ptr, text.len, 0, NULL);
-    const char *protocol = json_string_value(json_object_get(record, "protocol"));
     uint32_t one[AUDIT_LATENCY_STEPS] = {0};
-    enum auth_reason reason;
+    struct audit_kind kind;
 
-    if (protocol && audit_reason_of(member(record, "reason"), &reason)) {
-        struct audit_kind kind = audit_kind_of(protocol, reason, member(record, "mechanism"));
-        json_int_t us = json_integer_value(json_object_get(record, "latency_us"));
-
-        one[audit_latency_step(us < UINT32_MAX ? (uint32_t)us : UINT32_MAX)] = 1;
+    if (audit_record_kind(record, &kind)) {
+        one[audit_latency_step(audit_record_latency(record))] = 1;
         each_count(
             ctx, &(struct audit_count){.kind = audit_kind_slice(&kind), .count = 1, .last = time});
         each_latency(ctx, audit_kind_slice(&kind), one);

@@ -195,22 +195,6 @@ bool props_parse_tag(struct slice text, struct props_tag *out)
 
 /* ---- values ---- */
 
-static bool parse_time(struct slice text, uint64_t *out)
-{
-    char copy[32];
-    struct civil c = {0};
-    int64_t seconds;
-    int used = 0;
-
-    snprintf(copy, sizeof copy, "%.*s", SLICE_ARG(text));
-    if (sscanf(copy, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &c.year, &c.month, &c.day, &c.hour, &c.minute,
-               &c.second, &used) != 6 ||
-        used == 0 || (size_t)used != text.len || !civil_to_unix(&c, &seconds))
-        return false;
-    *out = filetime_from_unix(seconds);
-    return true;
-}
-
 static bool parse_real(struct slice text, double *out)
 {
     char copy[64], *end;
@@ -251,7 +235,7 @@ static bool parse_one(uint16_t type, struct slice text, struct arena *in, struct
     case PROP_APPTIME:
         return parse_real(text, &out->real);
     case PROP_TIME:
-        return parse_time(text, &out->time);
+        return clock_parse_rfc3339(text, &out->time);
     case PROP_STRING8:
     case PROP_STRING:
         out->bytes = text;

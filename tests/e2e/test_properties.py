@@ -85,6 +85,16 @@ def test_folders_and_the_mailbox_have_properties_too(gate):
     assert "0x66A10003" not in prop(gate, "alice")
 
 
+def test_a_time_is_set_as_it_is_shown(gate):
+    gate.deliver("alice", MESSAGE)
+    imap = gate.imap("alice", "secret")
+    imap.select()
+    uid = imap.uid("SEARCH", "ALL")[1][0].split()[-1].decode()
+    shown = prop(gate, "alice", "INBOX", uid)["PidTagMessageDeliveryTime"]["value"]
+    prop(gate, "alice", "INBOX", uid, change=("--set", f"ReplyTime={shown}"))
+    assert prop(gate, "alice", "INBOX", uid)["PidTagReplyTime"]["value"] == shown
+
+
 def test_what_cannot_be_set_is_said(gate):
     gate.deliver("alice", MESSAGE)
     for what in ("PidTagMid=1", "NoSuchThing=1", "Importance=high", "PidTagDisplayName:=x"):

@@ -96,6 +96,50 @@ static void civil_dates_survive_the_way_there_and_back(void **state)
     assert_int_equal(civil_from_unix(-86400).weekday, 3);
 }
 
+static void what_is_a_time_is_read_as_it_was_written_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *text, *whole; /* NULL: none of ours */
+    } cases[] = {
+        {"2026-11-24T03:40:31.123Z", "2026-11-24T03:40:31.123Z"},
+        {"2026-11-24T03:40:31.1239999999Z", "2026-11-24T03:40:31.123Z"},
+        {"2026-11-24T03:40:31Z", "2026-11-24T03:40:31.000Z"},
+        {"2026-11-24 03:40:31", "2026-11-24T03:40:31.000Z"},
+        {"2026-11-24", "2026-11-24T00:00:00.000Z"},
+        {"2024-02-29Z", "2024-02-29T00:00:00.000Z"},
+        {"1601-01-01", "1601-01-01T00:00:00.000Z"},
+        {"9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"},
+        {"", NULL},
+        {"2026-11-2", NULL},
+        {"2026-1-24", NULL},
+        {"2026-11-24T", NULL},
+        {"2026-11-24T03:40", NULL},
+        {"2026-11-24T03:40:31.", NULL},
+        {"2026-11-24T24:00:00Z", NULL},
+        {"2026-11-24T03:40:31+01:00", NULL},
+        {"2026-11-24ZZ", NULL},
+        {"2023-02-29", NULL},
+        {"1600-12-31", NULL},
+        {"+026-11-24", NULL},
+        {" 2026-11-24", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf out = buf_make(64);
+        uint64_t time = 7;
+
+        assert_int_equal(clock_parse_rfc3339(slice_str(cases[i].text), &time), !!cases[i].whole);
+        if (cases[i].whole) {
+            clock_put_rfc3339(&out, time);
+            assert_slice(buf_slice(&out), cases[i].whole);
+        } else {
+            assert_int_equal(time, 7);
+        }
+        buf_done(&out);
+    }
+}
+
 static void an_arena_gives_zeroed_aligned_memory(void **state)
 {
     struct arena a = ARENA_INIT;
@@ -131,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_buf_takes_no_more_memory_than_its_cap),
         cmocka_unit_test(a_buf_prints_what_printf_prints),
         cmocka_unit_test(civil_dates_survive_the_way_there_and_back),
+        cmocka_unit_test(what_is_a_time_is_read_as_it_was_written_and_nothing_else),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(every_error_has_a_name_and_a_sentence),
     };
