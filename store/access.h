@@ -65,8 +65,7 @@ struct err store_permissions(struct store_read *rd, uint64_t fid, struct arena *
 enum store_permission_how { PERMISSION_ADD = 1, PERMISSION_MODIFY = 2, PERMISSION_REMOVE = 4 };
 struct store_permission_change {
     enum store_permission_how how;
-    struct store_permission permission; /* ADD: user, name, rights; MODIFY: member, rights; REMOVE:
-                                           member */
+    struct store_permission permission; /* add: user, name, rights; else by member */
 };
 
 /*

@@ -28,6 +28,8 @@ struct err folder_load_plain(struct store_tx *tx, uint64_t fid, struct folder_re
 /* ---- parts of changes (folder_ops.c) ---- */
 
 struct err folder_drop_special(struct store_tx *tx, struct folder_rec *rec) MUST_USE;
+/* What is kept under a FID beside the record: properties, permissions, search criteria. */
+struct err folder_drop_extras(struct store_tx *tx, uint64_t fid) MUST_USE;
 /* Record, name and properties of a folder without children go, and its parent counts one less. */
 struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
 /* Is the folder `rec` that one, or below it? */

@@ -1,6 +1,7 @@
 /*
  * folder_ops.c - making, deleting and renaming folders, and subscriptions.
  */
+#include "store/access_int.h"
 #include "store/bag.h"
 #include "store/edit.h"
 #include "store/folder_int.h"
@@ -125,6 +126,8 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
         e = put_name(tx, parent->fid, new->name, out->fid);
     if (!failed(e))
         e = put_special(tx, new->special, out->fid);
+    if (!failed(e)) /* [MS-OXCPERM] 3.2.5.1: as above it */
+        e = permissions_copy(tx, parent->fid, out->fid);
     /* The folders that a mailbox begins with are no news to anybody. */
     if (!failed(e) && !new->fid)
         e = log_add(tx, LOG_FOLDER_NEW, out->fid, out->fid, NULL);
@@ -315,6 +318,17 @@ static struct err one_child_less(struct store_tx *tx, uint64_t fid)
     return folder_save(tx, &parent);
 }
 
+struct err folder_drop_extras(struct store_tx *tx, uint64_t fid)
+{
+    struct key permissions = key_id(KEY_PERMISSIONS, fid), criteria = key_id(KEY_CRITERIA, fid);
+    size_t blobs = 0;
+    struct err e = bag_drop(tx, fid, &blobs);
+
+    if (!failed(e))
+        e = tx_delete_any(tx, &permissions);
+    return failed(e) ? e : tx_delete_any(tx, &criteria);
+}
+
 static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
 {
     rec->flags = (uint16_t)(rec->flags | FOLDER_NOSELECT | FOLDER_SWEEPING);
@@ -322,8 +336,7 @@ static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
     rec->modseq = rec->cn;
     rec->exists = rec->unseen = rec->deleted = 0;
     rec->size = 0;
-    size_t blobs = 0;
-    struct err e = bag_drop(tx, rec->fid, &blobs);
+    struct err e = folder_drop_extras(tx, rec->fid);
 
     if (!failed(e))
         e = folder_save(tx, rec);
@@ -334,13 +347,12 @@ struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec)
 {
     struct key name = key_name(rec->parent, folder_rec_name(rec));
     struct key key = key_id(KEY_FOLDER, rec->fid);
-    size_t blobs = 0;
     struct err e = tx_delete(tx, &name);
 
     if (!failed(e))
         e = tx_delete(tx, &key);
     if (!failed(e))
-        e = bag_drop(tx, rec->fid, &blobs);
+        e = folder_drop_extras(tx, rec->fid);
     if (!failed(e))
         e = one_child_less(tx, rec->parent);
     tx->rec.folders--;

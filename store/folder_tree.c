@@ -5,7 +5,6 @@
  * leaves a tree behind. What a soft-deleted folder had below it was soft-deleted before it, and
  * lies below it still.
  */
-#include "store/bag.h"
 #include "store/folder_int.h"
 #include "store/message_int.h"
 
@@ -109,7 +108,6 @@ struct err folder_next(struct store_tx *tx, uint64_t root, uint64_t *fid, unsign
 static struct err purge_deleted(struct store_tx *tx, struct folder_rec *rec)
 {
     struct key key = key_id(KEY_FOLDER, rec->fid), listed = key_deleted(rec->parent, rec->fid);
-    size_t blobs = 0;
     struct err e = sweep_doom(tx, rec);
 
     tx->rec.hidden--;
@@ -117,7 +115,7 @@ static struct err purge_deleted(struct store_tx *tx, struct folder_rec *rec)
         e = tx_delete(tx, &key);
     if (!failed(e))
         e = tx_delete(tx, &listed);
-    return failed(e) ? e : bag_drop(tx, rec->fid, &blobs);
+    return failed(e) ? e : folder_drop_extras(tx, rec->fid);
 }
 
 static struct err purge(struct store_tx *tx, struct folder_rec *rec)

@@ -25,6 +25,9 @@
  *  KEY_SUBSCRIPTION     'b'  path (schema.c)          path
  *  KEY_BAG              'v'  MID, FID, or 0: mailbox  explicit properties (bag.h)
  *  KEY_DELETED          'y'  fid, fid                 (empty) what the first one has soft-deleted
+ *  KEY_RECEIVE          'e'  class in lower case      who receives it (receive.c)
+ *  KEY_PERMISSIONS      'c'  fid                      members and rights (permission.c)
+ *  KEY_CRITERIA         'o'  fid                      what a search folder looks for (criteria.c)
  *  KEY_NAMED            'q'  property id u16          name of the property (named.c)
  *  KEY_NAMED_ID         'x'  GUID, LID or name        property id u16
  *
@@ -87,6 +90,9 @@ enum key_kind {
     KEY_NAMED = 'q',
     KEY_NAMED_ID = 'x',
     KEY_DELETED = 'y',
+    KEY_RECEIVE = 'e',
+    KEY_PERMISSIONS = 'c',
+    KEY_CRITERIA = 'o',
 };
 
 /* In the system partition; see system.h for the others. */

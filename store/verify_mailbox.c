@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "store/access_int.h"
 #include "store/bag.h"
 #include "store/content.h"
 #include "store/message_int.h"
@@ -372,6 +373,45 @@ static void each_named_id(struct verify *v, struct slice key, struct slice value
     v->named_ids++; /* that each id has its own was checked: as many of one as of the other */
 }
 
+/* ---- what MAPI keeps of folders ---- */
+
+static void each_receive(struct verify *v, struct slice key, struct slice value)
+{
+    struct store_receive_folder row;
+
+    if (failed(receive_decode(value, &row)) || !slice_ieq(row.class, slice_from(key, 1)))
+        verify_fault(v, "a malformed receive folder");
+}
+
+static void each_permissions(struct verify *v, struct slice key, struct slice value)
+{
+    struct arena arena = ARENA_INIT;
+    struct store_permission *all;
+    struct folder_rec rec;
+    uint64_t fid = 0;
+    size_t n;
+
+    if (!key_is_id(key, KEY_PERMISSIONS, &fid) || failed(folder_load(v->rd->engine, fid, &rec)) ||
+        failed(permissions_decode(value, &arena, &all, &n)))
+        verify_fault(v, "folder %llu: its permissions are malformed, or it is not there",
+                     (unsigned long long)fid);
+    arena_done(&arena);
+}
+
+static void each_criteria(struct verify *v, struct slice key, struct slice value)
+{
+    struct arena arena = ARENA_INIT;
+    struct store_search_criteria criteria;
+    struct folder_rec rec;
+    uint64_t fid = 0;
+
+    if (!key_is_id(key, KEY_CRITERIA, &fid) || failed(folder_load(v->rd->engine, fid, &rec)) ||
+        !(rec.flags & FOLDER_SEARCH) || failed(criteria_decode(value, &arena, &criteria)))
+        verify_fault(v, "folder %llu: its search criteria are malformed, or it is no search folder",
+                     (unsigned long long)fid);
+    arena_done(&arena);
+}
+
 /* ---- all of it ---- */
 
 static void check_total(struct verify *v, const char *name, uint64_t has, uint64_t want)
@@ -419,6 +459,9 @@ void verify_mailbox(struct verify *v)
     walk_kind(v, KEY_DOOMED, each_doomed);
     walk_kind(v, KEY_FOLDER_NAME, each_name);
     walk_kind(v, KEY_DELETED, each_deleted);
+    walk_kind(v, KEY_RECEIVE, each_receive);
+    walk_kind(v, KEY_PERMISSIONS, each_permissions);
+    walk_kind(v, KEY_CRITERIA, each_criteria);
     walk_kind(v, KEY_SPECIAL, each_special);
     walk_kind(v, KEY_ROWS, each_owned);
     walk_kind(v, KEY_RUN_ALL, each_owned);
