@@ -3,6 +3,7 @@
 
 #include "protocols/imap/imap.h"
 #include "protocols/lmtp/lmtp.h"
+#include "protocols/mapi/mapi.h"
 #include "protocols/ops/ops.h"
 #include "protocols/pop3/pop3.h"
 
@@ -42,6 +43,15 @@ const struct net_protocol gateway_protocols[] = {
         .no_starttls = true,
         .observes = true,
         .session_new = ops_session_new,
+    },
+    {
+        .name = "mapi",
+        .id = AUTH_MAPI,
+        .alpn = "http/1.1",
+        .busy = BYTES("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                      "Retry-After: 30\r\nConnection: close\r\n\r\n"),
+        .no_starttls = true,
+        .session_new = mapi_session_new,
     },
     {.name = NULL},
 };

@@ -21,6 +21,7 @@
 #include "gateway/identity.h"
 #include "gateway/log_file.h"
 #include "gateway/serving.h"
+#include "protocols/mapi/mapi.h"
 
 struct daemon {
     const struct cli *cli;
@@ -36,6 +37,7 @@ struct daemon {
     struct logon_counters *logons;
     struct auth *auth;
     struct figures *figures;
+    struct mapi *mapi;
     sigset_t signals;
 };
 
@@ -157,6 +159,14 @@ static bool open_figures(struct daemon *d)
     struct err e = figures_new(&parts, &d->figures);
 
     return failed(e) ? say(d, "figures", e) : true;
+}
+
+static bool open_mapi(struct daemon *d)
+{
+    const struct mapi_config config = {.store = d->store};
+
+    d->mapi = mapi_new(&config);
+    return true;
 }
 
 /* ---- running ---- */
@@ -288,7 +298,14 @@ static void run(struct daemon *d)
 {
     int which;
 
-    net_server_start(d->server, d->store, d->auth, figures_source(d->figures));
+    const struct net_services services = {
+        .store = d->store,
+        .auth = d->auth,
+        .ops = figures_source(d->figures),
+        .mapi = d->mapi,
+    };
+
+    net_server_start(d->server, &services);
     log_event(d->log, LOG_LEVEL_INFO, "server.start", log_str("version", GATEPOST_VERSION),
               log_number("pid", getpid()),
               log_number("listeners", (int64_t)d->config->net.n_listeners));
@@ -318,8 +335,10 @@ static void stop(struct daemon *d)
 {
     figures_free(d->figures);
     auth_free(d->auth);
+    mapi_close(d->mapi);
     if (d->server && d->store)
         await_answers(d);
+    mapi_free(d->mapi);
     logon_counters_free(d->logons);
     audit_sink_free(d->sink);
     accounts_close(d->accounts);
@@ -355,7 +374,7 @@ int cli_serve(struct cli *cli)
     setrlimit(RLIMIT_CORE, &no_core); /* a core would hold secrets */
     net_raise_file_limit();
     bool good = load(&d) && open_log(&d) && bind_all(&d) && become_user(&d) && open_store(&d) &&
-                open_auth(&d) && open_figures(&d);
+                open_auth(&d) && open_figures(&d) && open_mapi(&d);
     if (good)
         run(&d);
     stop(&d);

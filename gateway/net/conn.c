@@ -287,8 +287,8 @@ static void fill_env(struct net_conn *conn)
         .host = &conn->host,
         .home = &conn->worker->executor,
         .clock = &conn->worker->clock,
-        .store = server->store,
-        .auth = server->auth,
+        .store = server->services.store,
+        .auth = server->services.auth,
         .log = server->log,
         .peer = &conn->peer,
         .limits = &listener->settings->limits,
@@ -296,7 +296,8 @@ static void fill_env(struct net_conn *conn)
         .tls_available = listener->tls && listener->tls_mode == NET_TLS_STARTTLS,
         .compress_ok = listener->compress_ok,
         .summary = &conn->summary,
-        .ops = server->ops,
+        .ops = server->services.ops,
+        .mapi = server->services.mapi,
     };
 }
 

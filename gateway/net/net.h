@@ -74,9 +74,16 @@ struct net_server;
 struct err net_server_new(const struct net_config *config, struct log *log, struct buf *why,
                           struct net_server **out) MUST_USE;
 
-/* Start the workers. `ops` is for sessions of operators, or NULL. */
-void net_server_start(struct net_server *server, struct store *store, struct auth *auth,
-                      struct ops_source *ops);
+/* What sessions work with; see protocols/session.h. */
+struct net_services {
+    struct store *store;
+    struct auth *auth;
+    struct ops_source *ops;
+    struct mapi *mapi;
+};
+
+/* Start the workers. */
+void net_server_start(struct net_server *server, const struct net_services *services);
 
 /*
  * Take a new configuration over: certificates, limits and policies for connections that come,

@@ -133,9 +133,7 @@ struct net_worker {
 
 struct net_server {
     struct log *log;
-    struct store *store;
-    struct auth *auth;
-    struct ops_source *ops;
+    struct net_services services;
     struct net_worker *workers;
     unsigned n_workers;
     struct net_endpoint *endpoints;

@@ -319,12 +319,9 @@ struct err net_server_new(const struct net_config *config, struct log *log, stru
     return OK;
 }
 
-void net_server_start(struct net_server *server, struct store *store, struct auth *auth,
-                      struct ops_source *ops)
+void net_server_start(struct net_server *server, const struct net_services *services)
 {
-    server->store = store;
-    server->auth = auth;
-    server->ops = ops;
+    server->services = *services;
     for (unsigned i = 0; i < server->n_workers; i++)
         net_worker_start(&server->workers[i]);
     server->started = true;

@@ -184,7 +184,7 @@ enum http_gate http_access_begin(struct http_session *s)
     if (!route)
         return refuse(s, 405);
     x->route = route;
-    if (route->access == HTTP_OPEN || needs_no_logon(s))
+    if (route->access == HTTP_OPEN || (route->access == HTTP_LOGON && needs_no_logon(s)))
         return GATE_OPEN;
     return ask(s);
 }

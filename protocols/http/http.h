@@ -39,6 +39,7 @@ enum http_verb {
 enum http_access {
     HTTP_OPEN,  /* anybody */
     HTTP_LOGON, /* who logs on, and where session_env.no_logon says so, anybody from here */
+    HTTP_USER,  /* who logs on */
 };
 
 struct http_exchange;

@@ -127,6 +127,10 @@ struct mapi {
     uint8_t server_guid[16];
 };
 
+/* As directory->find(); where there is no directory nobody is found. */
+struct err mapi_find_person(const struct mapi *mapi, struct slice name, struct arena *in,
+                            struct mapi_person *out) MUST_USE;
+
 /* "/o=Gatepost/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=alice@…" */
 void mapi_put_dn(const struct mapi *mapi, struct buf *out, struct slice identity);
 /* The identity in a name that mapi_put_dn() made, of any organization; empty: it is none. */

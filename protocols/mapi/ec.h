@@ -6,58 +6,64 @@
 
 #include "base/err.h"
 
+/*    symbol                  name                            code */
+#define MAPI_ECS(X)                                                                                \
+    X(EC_SUCCESS, "success", 0x00000000)                                                           \
+    X(EC_WARN_ERRORS, "ecWarnWithErrors", 0x00040380)                                              \
+    X(EC_PARTIAL_COMPLETION, "ecPartialCompletion", 0x00040680)                                    \
+    X(EC_UNKNOWN_USER, "ecUnknownUser", 0x000003EB)                                                \
+    X(EC_UNKNOWN_CODEPAGE, "ecUnknownCodePage", 0x000003EF)                                        \
+    X(EC_SERVER_OOM, "ecServerOOM", 0x000003F0)                                                    \
+    X(EC_LOGIN_PERM, "ecLoginPerm", 0x000003F2)                                                    \
+    X(EC_SEARCH_FOLDER, "ecSearchFolder", 0x00000460)                                              \
+    X(EC_NOT_SEARCH_FOLDER, "ecNotSearchFolder", 0x00000461)                                       \
+    X(EC_WRONG_SERVER, "ecWrongServer", 0x00000478)                                                \
+    X(EC_BUFFER_TOO_SMALL, "ecBufferTooSmall", 0x0000047D)                                         \
+    X(EC_SERVER_BUSY, "ecServerBusy", 0x00000480)                                                  \
+    X(EC_SEARCH_SCOPE, "ecSearchFolderScopeViolation", 0x00000490)                                 \
+    X(EC_RPC_FORMAT, "ecRpcFormat", 0x000004B6)                                                    \
+    X(EC_NULL_OBJECT, "ecNullObject", 0x000004B9)                                                  \
+    X(EC_QUOTA_EXCEEDED, "ecQuotaExceeded", 0x000004D9)                                            \
+    X(EC_MAX_ATTACHMENTS, "ecMaxAttachmentExceeded", 0x000004DB)                                   \
+    X(EC_NO_CREATE_SUBFOLDER, "ecNoCreateSubfolderRight", 0x00000502)                              \
+    X(EC_DEST_NULL_OBJECT, "ecDstNullObject", 0x00000503)                                          \
+    X(EC_MESSAGE_CYCLE, "ecMsgCycle", 0x00000504)                                                  \
+    X(EC_TOO_MANY_RECIPIENTS, "ecTooManyRecips", 0x00000505)                                       \
+    X(EC_SERVER_TOO_BUSY, "RPC_S_SERVER_TOO_BUSY", 0x000006BB)                                     \
+    X(EC_BAD_STUB_DATA, "RPC_X_BAD_STUB_DATA", 0x000006F7)                                         \
+    X(EC_REJECTED, "ecRejected", 0x000007EE)                                                       \
+    X(EC_MAILBOX_DISABLED, "ecMailboxDisabled", 0x0000096C)                                        \
+    X(EC_ERROR, "ecError", 0x80004005)                                                             \
+    X(EC_NOT_SUPPORTED, "ecNotSupported", 0x80040102)                                              \
+    X(EC_INVALID_ENTRY_ID, "ecInvalidEntryId", 0x80040107)                                         \
+    X(EC_INVALID_OBJECT, "ecInvalidObject", 0x80040108)                                            \
+    X(EC_OBJECT_MODIFIED, "ecObjectModified", 0x80040109)                                          \
+    X(EC_OBJECT_DELETED, "ecObjectDeleted", 0x8004010A)                                            \
+    X(EC_NOT_FOUND, "ecNotFound", 0x8004010F)                                                      \
+    X(EC_LOGIN_FAILURE, "ecLoginFailure", 0x80040111)                                              \
+    X(EC_UNABLE_TO_ABORT, "ecUnableToAbort", 0x80040114)                                           \
+    X(EC_RPC_FAILED, "ecRpcFailed", 0x80040115)                                                    \
+    X(EC_TOO_COMPLEX, "ecTooComplex", 0x80040117)                                                  \
+    X(EC_COMPUTED, "ecComputed", 0x8004011A)                                                       \
+    X(EC_TABLE_EMPTY, "ecTableEmpty", 0x80040402)                                                  \
+    X(EC_TABLE_TOO_BIG, "ecTableTooBig", 0x80040403)                                               \
+    X(EC_INVALID_BOOKMARK, "ecInvalidBookmark", 0x80040405)                                        \
+    X(EC_AMBIGUOUS, "ecAmbiguousRecip", 0x80040700)                                                \
+    X(EC_DUPLICATE_NAME, "ecDuplicateName", 0x80040604)                                            \
+    X(EC_NOT_INITIALIZED, "ecNotInitialized", 0x80040605)                                          \
+    X(EC_NO_RECIPIENTS, "ecNoRecipients", 0x80040607)                                              \
+    X(EC_SUBMITTED, "ecSubmitted", 0x80040608)                                                     \
+    X(EC_FOLDER_CYCLE, "MAPI_E_FOLDER_CYCLE", 0x8004060B)                                          \
+    X(EC_NOT_IMPLEMENTED, "ecNotImplemented", 0x80040FFF)                                          \
+    X(EC_ACCESS_DENIED, "ecAccessDenied", 0x80070005)                                              \
+    X(EC_NOT_ENOUGH_MEMORY, "ecMAPIOOM", 0x8007000E)                                               \
+    X(EC_INVALID_PARAMETER, "ecInvalidParam", 0x80070057)                                          \
+    X(EC_DISK_FULL, "ecInsufficientResources", 0x8004060C)
+
 enum mapi_ec {
-    EC_SUCCESS = 0x00000000,
-    EC_WARN_ERRORS = 0x00040380, /* ecWarnWithErrors */
-    EC_PARTIAL_COMPLETION = 0x00040680,
-    EC_UNKNOWN_USER = 0x000003EB,
-    EC_UNKNOWN_CODEPAGE = 0x000003EF,
-    EC_SERVER_OOM = 0x000003F0,
-    EC_LOGIN_PERM = 0x000003F2,
-    EC_SEARCH_FOLDER = 0x00000460,
-    EC_NOT_SEARCH_FOLDER = 0x00000461,
-    EC_WRONG_SERVER = 0x00000478,
-    EC_BUFFER_TOO_SMALL = 0x0000047D,
-    EC_SERVER_BUSY = 0x00000480,
-    EC_SEARCH_SCOPE = 0x00000490, /* ecSearchFolderScopeViolation */
-    EC_RPC_FORMAT = 0x000004B6,
-    EC_NULL_OBJECT = 0x000004B9,
-    EC_QUOTA_EXCEEDED = 0x000004D9,
-    EC_MAX_ATTACHMENTS = 0x000004DB,
-    EC_NO_CREATE_SUBFOLDER = 0x00000502,
-    EC_DEST_NULL_OBJECT = 0x00000503,
-    EC_MESSAGE_CYCLE = 0x00000504,
-    EC_TOO_MANY_RECIPIENTS = 0x00000505,
-    EC_SERVER_TOO_BUSY = 0x000006BB,
-    EC_BAD_STUB_DATA = 0x000006F7,
-    EC_REJECTED = 0x000007EE,
-    EC_MAILBOX_DISABLED = 0x0000096C,
-    EC_ERROR = 0x80004005,
-    EC_NOT_SUPPORTED = 0x80040102,
-    EC_INVALID_ENTRY_ID = 0x80040107,
-    EC_INVALID_OBJECT = 0x80040108,
-    EC_OBJECT_MODIFIED = 0x80040109,
-    EC_OBJECT_DELETED = 0x8004010A,
-    EC_NOT_FOUND = 0x8004010F,
-    EC_LOGIN_FAILURE = 0x80040111,
-    EC_UNABLE_TO_ABORT = 0x80040114,
-    EC_RPC_FAILED = 0x80040115,
-    EC_TOO_COMPLEX = 0x80040117,
-    EC_COMPUTED = 0x8004011A,
-    EC_TABLE_EMPTY = 0x80040402,
-    EC_TABLE_TOO_BIG = 0x80040403,
-    EC_INVALID_BOOKMARK = 0x80040405,
-    EC_AMBIGUOUS = 0x80040700,
-    EC_DUPLICATE_NAME = 0x80040604,
-    EC_NOT_INITIALIZED = 0x80040605,
-    EC_NO_RECIPIENTS = 0x80040607,
-    EC_SUBMITTED = 0x80040608,
-    EC_FOLDER_CYCLE = 0x8004060B,
-    EC_NOT_IMPLEMENTED = 0x80040FFF,
-    EC_ACCESS_DENIED = 0x80070005,
-    EC_NOT_ENOUGH_MEMORY = 0x8007000E,
-    EC_INVALID_PARAMETER = 0x80070057,
-    EC_DISK_FULL = 0x8004060C,
+#define EC_AS_ENUM(symbol, name, code) symbol = code,
+    MAPI_ECS(EC_AS_ENUM)
+#undef EC_AS_ENUM
 };
 
 /* What a failure of the store is to a client; EC_SUCCESS of OK. */

@@ -67,6 +67,9 @@ struct mapi_config {
 struct mapi;
 
 struct mapi *mapi_new(const struct mapi_config *config) MUST_USE;
+/* Drop every session: when no connection is left, and the executors still run. */
+void mapi_close(struct mapi *mapi);
+/* When what it had asked of the executors and the store is done. */
 void mapi_free(struct mapi *mapi);
 
 /* env->mapi is not NULL. */

@@ -123,6 +123,7 @@ static struct fixture *fixture_make(const struct store_config *given, struct eng
     fx->protocols = ~0u;
     fx->generation = 1;
     open_auth(fx);
+    fx->mapi = mapi_new(&(struct mapi_config){.store = fx->store});
     return fx;
 }
 
@@ -153,14 +154,19 @@ void fixture_reopen(struct fixture *fx)
 {
     struct store_config config = config_in(fx->dir);
 
+    mapi_close(fx->mapi);
     settle(fx);
+    mapi_free(fx->mapi);
     store_close(fx->store);
     assert_ok(store_open(&config, NULL, &fx->store));
+    fx->mapi = mapi_new(&(struct mapi_config){.store = fx->store});
 }
 
 void fixture_free(struct fixture *fx)
 {
+    mapi_close(fx->mapi);
     settle(fx);
+    mapi_free(fx->mapi);
     auth_free(fx->auth);
     store_close(fx->store);
     test_loop_free(fx->loop);
@@ -356,6 +362,7 @@ static struct fixture_session *make_session(struct fixture *fx, session_maker ma
         .clock = &fx->clock,
         .store = fx->store,
         .auth = fx->auth,
+        .mapi = fx->mapi,
         .peer = &fs->peer,
         .limits = &fx->limits,
         .host_name = "mail.example.org",

@@ -33,6 +33,7 @@ struct fixture {
     struct test_loop *loop;
     struct store *store;
     struct auth *auth;
+    struct mapi *mapi;
     struct auth_source source;
     struct auth_sink sink;
     struct session_limits limits; /* of sessions made from here on; all 0 at first */

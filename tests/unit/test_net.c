@@ -315,7 +315,7 @@ static void world_start(struct world *w)
     if (failed(e))
         print_error("%.*s\n", SLICE_ARG(buf_slice(&w->why)));
     assert_ok(e);
-    net_server_start(w->server, NULL, NULL, NULL);
+    net_server_start(w->server, &(struct net_services){0});
 }
 
 static int world_free(void **state)
