@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 
+#include "protocols/mapi/mapi.h"
+
 static const struct {
     const char *name, *address;
     uint64_t mailbox_id;
