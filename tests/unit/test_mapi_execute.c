@@ -82,7 +82,7 @@ static void test_what_does_not_fit_is_given_back(void **state)
 {
     struct mapi_bed *bed = *state;
 
-    bed->max_out = 8 + 2 + 4 * BED_HANDLES + 30;
+    bed->max_out = 8 + 2 + 4 * BED_HANDLES + 34;
     for (int i = 0; i < 6; i++)
         mapi_ask(bed, ROP_GetStoreState, 0, 0, &(struct rop_get_store_state){});
     mapi_run(bed);
