@@ -55,11 +55,11 @@ struct err folder_remove_some(struct store_tx *tx, const struct folder_rec *root
 struct err folder_remove_deleted_below(struct store_tx *tx, uint64_t fid, bool *any) MUST_USE;
 
 /*
- * Can the folder (0: a new one) stand there, under that name? ERR_NOT_FOUND: no such parent;
- * ERR_CONFLICT: it is below the folder; ERR_EXISTS.
+ * Can the folder, or (not `itself`) a copy of it, stand there under that name? ERR_NOT_FOUND: no
+ * such parent; ERR_CONFLICT: it is below the folder; ERR_EXISTS.
  */
-struct err folder_new_place(struct store_tx *tx, uint64_t fid, uint64_t parent, struct slice name,
-                            struct folder_rec *above) MUST_USE;
+struct err folder_place_for(struct store_tx *tx, uint64_t fid, bool itself, uint64_t parent,
+                            struct slice name, struct folder_rec *above) MUST_USE;
 
 /*
  * Give the folder another name in the place where it is, and load it anew. ERR_INVALID: no name of

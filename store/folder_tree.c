@@ -302,8 +302,8 @@ void store_folder_empty_init(struct store_folder_empty *rq)
 
 /* ---- putting elsewhere ---- */
 
-struct err folder_new_place(struct store_tx *tx, uint64_t fid, uint64_t parent, struct slice name,
-                            struct folder_rec *above)
+struct err folder_place_for(struct store_tx *tx, uint64_t fid, bool itself, uint64_t parent,
+                            struct slice name, struct folder_rec *above)
 {
     uint64_t other;
     bool below;
@@ -316,7 +316,7 @@ struct err folder_new_place(struct store_tx *tx, uint64_t fid, uint64_t parent, 
     if (failed(e))
         return e;
     e = folder_sibling(tx->read, parent, name, &other);
-    if (!failed(e) && other != fid)
+    if (!failed(e) && !(itself && other == fid))
         return ERR(ERR_EXISTS, "there is a folder of this name");
     return e.code == ERR_NOT_FOUND ? OK : e;
 }
@@ -351,7 +351,7 @@ static struct err move_first(struct store_tx *tx, struct store_folder_move *rq, 
     if (rq->name.len)
         e = folder_name_take(rq->name, in, &name);
     if (!failed(e))
-        e = folder_new_place(tx, rq->fid, rq->parent, name, &above);
+        e = folder_place_for(tx, rq->fid, true, rq->parent, name, &above);
     if (!failed(e))
         e = take_out(tx, &rec);
     if (!failed(e))

@@ -500,6 +500,65 @@ static void a_soft_deleted_folder_is_recovered_by_moving_it(void **state)
     assert_children(f, SPECIAL_IPM_SUBTREE, true, "");
 }
 
+/* ---- copying folders ---- */
+
+static struct err copy_folder(struct fixture *f, struct store_folder_copy *rq, uint64_t fid,
+                              uint64_t parent, const char *name, bool recursive)
+{
+    store_folder_copy_init(rq);
+    rq->fid = fid;
+    rq->parent = parent;
+    rq->name = slice_str(name);
+    rq->recursive = recursive;
+    return store_run(f->bed.mb, &rq->op);
+}
+
+static void a_folder_is_copied_with_all_that_it_has(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a"), below = bed_create(&f->bed, "a/b/c");
+    struct store_folder_copy rq;
+
+    bed_create(&f->bed, "a/d/e");
+    bed_append_many(&f->bed, fid, 2500, FLAG_SEEN);
+    bed_append(&f->bed, below, "x", 0);
+    save(f, below, "a view", true);
+    bed_append(&f->bed, bed_find(&f->bed, "a/d/e"), "y", 0);
+    remove_folder(f, bed_create(&f->bed, "a/gone"), true, true, false);
+
+    assert_ok(copy_folder(f, &rq, fid, SPECIAL_IPM_SUBTREE, "copy", true));
+    assert_false(rq.partial);
+    assert_int_equal(rq.copy, bed_find(&f->bed, "copy"));
+    assert_folder_uids(&f->bed, rq.copy, "1:2500");
+    uint64_t c = bed_find(&f->bed, "copy/b/c");
+    assert_folder_uids(&f->bed, c, "1");
+    assert_int_equal(get(f, c, PR_ASSOCIATED_COUNT).value.number, 1);
+    assert_folder_uids(&f->bed, bed_find(&f->bed, "copy/d/e"), "1");
+    assert_children(f, rq.copy, false, "b, d");
+    assert_children(f, rq.copy, true, "");
+    assert_int_equal(info_of(f).messages, 2 * 2503);
+
+    assert_ok(copy_folder(f, &rq, fid, bed_find(&f->bed, "copy/b"), "", false));
+    assert_children(f, bed_find(&f->bed, "copy/b"), false, "a, c");
+    assert_children(f, rq.copy, false, "");
+    assert_int_equal(bed_folder(&f->bed, rq.copy).exists, 2500);
+}
+
+static void a_folder_is_not_copied_where_it_cannot_be(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a"), below = bed_create(&f->bed, "a/b");
+    struct store_folder_copy rq;
+
+    assert_code(copy_folder(f, &rq, fid, SPECIAL_IPM_SUBTREE, "", true), ERR_EXISTS);
+    assert_code(copy_folder(f, &rq, fid, below, "x", true), ERR_CONFLICT);
+    assert_code(copy_folder(f, &rq, fid, 4711, "x", true), ERR_NOT_FOUND);
+    assert_code(copy_folder(f, &rq, 4711, fid, "x", true), ERR_NOT_FOUND);
+    assert_ok(copy_folder(f, &rq, SPECIAL_INBOX, fid, "", true));
+    assert_int_equal(bed_find(&f->bed, "a/INBOX"), rq.copy);
+    assert_int_equal(bed_folder(&f->bed, rq.copy).special, SPECIAL_NONE);
+}
+
 /* ---- ids ---- */
 
 static void reserved_ids_are_given_to_nobody_else(void **state)
@@ -546,6 +605,8 @@ int main(void)
         TEST(a_folder_is_emptied_but_for_special_ones),
         TEST(a_folder_is_moved_by_parent_and_name),
         TEST(a_soft_deleted_folder_is_recovered_by_moving_it),
+        TEST(a_folder_is_copied_with_all_that_it_has),
+        TEST(a_folder_is_not_copied_where_it_cannot_be),
         TEST(reserved_ids_are_given_to_nobody_else),
     };
 
