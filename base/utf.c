@@ -87,6 +87,32 @@ void utf8_put_lossy(struct buf *out, struct slice s)
     }
 }
 
+size_t utf8_printable(struct slice s)
+{
+    uint8_t c = s.ptr[0];
+
+    if (c < 0x80)
+        return c >= 0x20 && c < 0x7f;
+    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    /* C1 controls move cursors on some terminals. */
+    if (s.len < len || !slice_is_utf8(slice_head(s, len)) || (c == 0xc2 && s.ptr[1] < 0xa0))
+        return 0;
+    return len;
+}
+
+void utf8_put_visible(struct buf *out, struct slice s)
+{
+    while (s.len) {
+        size_t len = utf8_printable(s);
+
+        if (len)
+            buf_put(out, slice_head(s, len));
+        else
+            buf_printf(out, "\\x%02x", s.ptr[0]);
+        s = slice_from(s, len ? len : 1);
+    }
+}
+
 /* ---- UTF-16 ---- */
 
 static uint32_t unit_at(struct slice s, size_t at)

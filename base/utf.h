@@ -25,6 +25,15 @@ void utf8_put(struct buf *out, uint32_t c);
 void utf8_put_lossy(struct buf *out, struct slice s);
 
 /*
+ * The length of the well-formed sequence at the front of `s`, which is not empty, if it may be
+ * shown on a terminal: no control character. Else 0.
+ */
+size_t utf8_printable(struct slice s);
+
+/* `s` for a terminal, whoever it came from: bytes that may not be shown are \xNN. */
+void utf8_put_visible(struct buf *out, struct slice s);
+
+/*
  * The code point at the front of UTF-16LE text, which is not empty. A surrogate without its other
  * half, and the last byte of an odd number of them, are malformed.
  */

@@ -53,18 +53,19 @@ struct audit_sink {
 /* `given` lives until then; what it points to is copied. */
 static struct waiting *waiting_new(const struct audit_entry *given)
 {
-    const struct slice parts[] = {given->user, given->kind, given->line};
-    struct waiting *w = mem_new(sizeof *w + given->user.len + given->kind.len + given->line.len);
+    struct waiting *w =
+        mem_new(sizeof *w + given->user.len + given->kind.len + given->door.len + given->line.len);
     uint8_t *at = w->bytes;
 
     w->entry = *given;
     w->entry.time -= given->time % millisecond;
-    for (size_t i = 0; i < 3; at += parts[i++].len)
-        if (parts[i].len)
-            memcpy(at, parts[i].ptr, parts[i].len);
-    w->entry.user.ptr = w->bytes;
-    w->entry.kind.ptr = w->bytes + given->user.len;
-    w->entry.line.ptr = w->bytes + given->user.len + given->kind.len;
+    struct slice *const parts[] = {&w->entry.user, &w->entry.kind, &w->entry.door, &w->entry.line};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i]->len)
+            memcpy(at, parts[i]->ptr, parts[i]->len);
+        parts[i]->ptr = at;
+        at += parts[i]->len;
+    }
     return w;
 }
 
@@ -142,6 +143,8 @@ static void record(struct auth_sink *face, const struct auth_record *rec, struct
                 .time = rec->time,
                 .user = rec->identity.len ? rec->identity : rec->name_given,
                 .kind = audit_kind_slice(&kind),
+                .door = rec->reason == AUTH_OK ? slice_str(auth_protocol_name(rec->peer->protocol))
+                                               : SLICE_EMPTY,
                 .latency_us = rec->latency_us < UINT32_MAX ? (uint32_t)rec->latency_us : UINT32_MAX,
                 .line = line,
             }));
@@ -249,6 +252,8 @@ static struct waiting *parse_line(struct slice line)
 
         entry.user = identity.len ? identity : audit_member(rec, "name");
         entry.kind = audit_kind_slice(&kind);
+        if (slice_eq(audit_member(rec, "reason"), S("ok")))
+            entry.door = audit_member(rec, "protocol");
         entry.latency_us = audit_record_latency(rec);
         w = waiting_new(&entry);
     }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf.h"
 
 enum { LINE_MAX_BYTES = 64 * 1024 };
 
@@ -22,20 +23,6 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 /* ---- escaping ---- */
 
-/* The length of the well-formed UTF-8 sequence at the front of `s` that may be printed, or 0. */
-static size_t printable(struct slice s)
-{
-    uint8_t c = s.ptr[0];
-
-    if (c < 0x80)
-        return c >= 0x20 && c < 0x7f;
-    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    /* C1 controls move cursors on some terminals. */
-    if (s.len < len || !slice_is_utf8(slice_head(s, len)) || (c == 0xc2 && s.ptr[1] < 0xa0))
-        return 0;
-    return len;
-}
-
 /*
  * Between quotes. JSON has no escape for a byte that is no text: those become U+FFFD there, and
  * \xNN in text lines.
@@ -44,7 +31,7 @@ static void put_quoted(struct buf *out, bool json, struct slice s)
 {
     buf_putc(out, '"');
     while (s.len) {
-        size_t len = printable(s);
+        size_t len = utf8_printable(s);
 
         if (*s.ptr == '"' || *s.ptr == '\\') {
             buf_putc(out, '\\');

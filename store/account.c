@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/audit_int.h"
 #include "store/system.h"
 
 enum { NAME_MAX_BYTES = 255, POINT_BYTES = 8 };
@@ -394,6 +395,8 @@ static struct err run_delete(struct engine_write *w, const struct account *a)
         e = drop_aliases(w, &old);
     if (!failed(e))
         e = drop_key(w, make_circle_key(a->name));
+    if (!failed(e))
+        e = audit_forget_last(w, a->name);
     if (!failed(e))
         e = drop_key(w, make_key('A', a->name));
     arena_wipe(&arena);

@@ -77,6 +77,17 @@ struct audit_key audit_latency_key(uint32_t hour, struct slice kind)
     return key;
 }
 
+struct audit_key audit_last_key(struct slice user, struct slice door)
+{
+    struct audit_key key = {.len = 0};
+
+    key_add(&key, S("O"));
+    key_add(&key, user);
+    key_add(&key, S("\0"));
+    key_add(&key, slice_head(door, AUDIT_KIND_MAX));
+    return key;
+}
+
 bool audit_is_time_key(struct slice key, uint64_t *time, uint32_t *number)
 {
     if (key.len != TIME_KEY_LEN || key.ptr[0] != 'T')

@@ -27,6 +27,7 @@ struct audit_entry {
     uint64_t time;
     struct slice user; /* canonical, or as given where there is no such user; may be empty */
     struct slice kind; /* at most AUDIT_KIND_MAX bytes */
+    struct slice door; /* of a log-on: the protocol, at most AUDIT_KIND_MAX bytes; else empty */
     uint32_t latency_us;
     struct slice line; /* the record */
 };
@@ -50,6 +51,13 @@ struct err audit_query(struct audit *audit, uint64_t since, uint64_t until, stru
 
 /* The time of the newest record; 0 where there is none. */
 struct err audit_newest(struct audit *audit, uint64_t *time) MUST_USE;
+
+/*
+ * The last log-on of a user by each door: time, door and line. They stay when records are trimmed,
+ * and go with the account.
+ */
+struct err audit_last(struct audit *audit, struct slice user,
+                      void (*each)(void *ctx, const struct audit_entry *entry), void *ctx) MUST_USE;
 
 /* ---- counting ---- */
 

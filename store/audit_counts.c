@@ -61,11 +61,20 @@ static bool same_user(const struct audit_entry *a, const struct audit_entry *b)
     return slice_eq(audit_indexable(a->user), audit_indexable(b->user));
 }
 
+static const struct audit_entry *newest(const struct audit_entry *const *entries, size_t n)
+{
+    const struct audit_entry *newest = entries[0];
+
+    for (size_t i = 1; i < n; i++)
+        newest = entries[i]->time >= newest->time ? entries[i] : newest;
+    return newest;
+}
+
 /* `n` entries of one hour, user and kind. */
 static struct err add_count(struct engine_write *w, const struct audit_entry *const *entries,
                             size_t n)
 {
-    const struct audit_entry *any = entries[0];
+    const struct audit_entry *any = newest(entries, n);
     struct audit_key key =
         audit_count_key(hour_of(any->time), audit_indexable(any->user), any->kind);
     uint8_t sum[COUNT_LEN];
@@ -79,8 +88,7 @@ static struct err add_count(struct engine_write *w, const struct audit_entry *co
         count += audit_number(old.ptr, 8);
         last = audit_number(old.ptr + 8, 8);
     }
-    for (size_t i = 0; i < n; i++)
-        last = entries[i]->time > last ? entries[i]->time : last;
+    last = any->time > last ? any->time : last;
     put_number(sum, count, 8);
     put_number(sum + 8, last, 8);
     return engine_put(w, audit_key_slice(&key), slice_of(sum, sizeof sum));
@@ -116,6 +124,9 @@ static struct err add_users(struct engine_write *w, const struct audit_entry *co
         for (end = i + 1; end < n && same_user(entries[i], entries[end]);)
             end++;
         e = add_count(w, entries + i, end - i);
+        const struct audit_entry *last = newest(entries + i, end - i);
+        if (!failed(e) && last->door.len)
+            e = audit_keep_last(w, last);
     }
     return e;
 }

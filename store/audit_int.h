@@ -35,6 +35,7 @@ struct audit_key audit_user_key(struct slice user, uint64_t time, uint32_t numbe
 /* An empty kind of an empty user: the beginning of the hour. */
 struct audit_key audit_count_key(uint32_t hour, struct slice user, struct slice kind);
 struct audit_key audit_latency_key(uint32_t hour, struct slice kind);
+struct audit_key audit_last_key(struct slice user, struct slice door);
 
 uint64_t audit_number(const uint8_t *at, unsigned bytes);
 
@@ -65,6 +66,14 @@ struct audit_walk {
 };
 
 struct err audit_walk(struct audit *audit, struct audit_walk *walk) MUST_USE;
+
+/* ---- last log-ons, inside a batch ---- */
+
+/* `entry` is of a log-on: the last of its user and door, unless there is a later one. */
+struct err audit_keep_last(struct engine_write *w, const struct audit_entry *entry) MUST_USE;
+
+/* The account is deleted. */
+struct err audit_forget_last(struct engine_write *w, struct slice user) MUST_USE;
 
 /* ---- counting, inside a batch ---- */
 

@@ -11,6 +11,7 @@
  *   'U' user 0x00 time u64, number    (empty) the same record by user
  *   'S' hour u32, user 0x00 kind      how many records: count u64, time of the last u64
  *   'H' hour u32, kind                how long they took: 128 times u32 (audit_counts.c)
+ *   'O' user 0x00 door                last log-on: time u64, record (audit_last.c)
  *   'N'                               next mailbox id, u64 (store.h)
  */
 #ifndef GATEPOST_STORE_SYSTEM_H

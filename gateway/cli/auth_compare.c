@@ -80,6 +80,9 @@ static const char *stage_of(const struct outcome *o)
 
 static void print_user(struct slice user, const struct outcomes *all)
 {
+    struct buf shown = buf_make(64 * 1024);
+
+    utf8_put_visible(&shown, user);
     for (size_t i = 0; i < all->n; i++) {
         const struct outcome *o = &all->items[i];
         char outcome[64];
@@ -88,11 +91,13 @@ static void print_user(struct slice user, const struct outcomes *all)
         snprintf(outcome, sizeof outcome, o->reason == AUTH_OK ? "%s" : "%s/%s", stage_of(o),
                  auth_reason_name(o->reason));
         clock_put_rfc3339(&last, o->last);
-        printf("%-30.*s %-8.*s %-28s %10llu %10llu  %.*s\n", SLICE_ARG(i ? S("") : user),
-               SLICE_ARG(o->protocol), outcome, (unsigned long long)o->ok,
-               (unsigned long long)o->failed, SLICE_ARG(buf_slice(&last)));
+        printf("%-30.*s %-8.*s %-28s %10llu %10llu  %.*s\n",
+               SLICE_ARG(i ? S("") : buf_slice(&shown)), SLICE_ARG(o->protocol), outcome,
+               (unsigned long long)o->ok, (unsigned long long)o->failed,
+               SLICE_ARG(buf_slice(&last)));
         buf_done(&last);
     }
+    buf_done(&shown);
 }
 
 static json_t *outcome_json(const struct outcome *o)

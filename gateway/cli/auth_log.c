@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "base/utf.h"
 #include "gateway/audit_kind.h"
 #include "gateway/cli/auth_range.h"
 #include "gateway/cli/cli.h"
@@ -30,13 +31,18 @@ struct filter {
 static void print_record(const json_t *record)
 {
     struct slice user = audit_member(record, "identity");
+    struct buf shown = buf_make(64 * 1024), mechanism = buf_make(64 * 1024);
 
+    /* Anybody may call himself anything: what he said must not move the cursor of who looks. */
+    utf8_put_visible(&shown, user.len ? user : audit_member(record, "name"));
+    utf8_put_visible(&mechanism, audit_member(record, "mechanism"));
     printf("%-24.*s %-5.*s %-20.*s %-22.*s %-10.*s %-16.*s %.*s\n",
            SLICE_ARG(audit_member(record, "time")), SLICE_ARG(audit_member(record, "protocol")),
-           SLICE_ARG(audit_member(record, "mechanism")),
-           SLICE_ARG(user.len ? user : audit_member(record, "name")),
+           SLICE_ARG(buf_slice(&mechanism)), SLICE_ARG(buf_slice(&shown)),
            SLICE_ARG(audit_member(record, "stage")), SLICE_ARG(audit_member(record, "reason")),
            SLICE_ARG(audit_member(record, "client")));
+    buf_done(&shown);
+    buf_done(&mechanism);
 }
 
 /* Records with one time are told apart by their order: --follow must not print one twice. */

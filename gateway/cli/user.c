@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/logons.h"
 #include "gateway/cli/secret.h"
 #include "gateway/config.h"
 #include "store/account.h"
@@ -398,12 +399,23 @@ static int show(struct cli *cli, struct cli_world *world, struct arena *in)
 {
     struct account a;
 
+    json_t *last;
+
     if (!cli_find_account(cli, world, cli->operands[0], in, &a))
         return CLI_FAILED;
-    if (cli->json)
-        print_json(json_account(&a));
-    else
+    struct err e = logons_last(world->store, &a, &last);
+    if (failed(e))
+        return cli_fail_err(cli, cli->operands[0], e);
+    if (cli->json) {
+        json_t *account = json_account(&a);
+
+        json_object_set(account, "last", last);
+        print_json(account);
+    } else {
         print_account(&a);
+        logons_print(last);
+    }
+    json_decref(last);
     return CLI_OK;
 }
 

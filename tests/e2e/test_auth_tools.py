@@ -124,6 +124,55 @@ def test_counts_survive_a_restart_and_are_made_up_from_the_file(gate):
     assert line["attempts"] == 1
 
 
+def test_what_a_client_calls_itself_does_not_reach_the_terminal(gate):
+    evil = b"ev\x1b]0;gone\x07il\xc2\x9b2J"
+    with gate.raw("imap") as c:
+        c.line()
+        c.imap(b"LOGIN {%d+}\r\n%s secret" % (len(evil), evil))
+    wait_for(gate, 1)
+    for words in (("auth", "log"), ("auth", "compare")):
+        shown = gate.command(*words).stdout
+        assert not any(ord(c) < 0x20 and c != "\n" or 0x7f <= ord(c) < 0xa0 for c in shown), repr(shown)
+    assert r"ev\x1b]0;gone\x07il\xc2\x9b2J" in gate.command("auth", "log").stdout
+
+
+# ---- user show ----
+
+def last(g, user):
+    return json.loads(g.command("user", "show", user, "--json").stdout)["last"]
+
+
+def test_an_account_shows_its_last_log_on_by_each_protocol(gate):
+    assert last(gate, "alice") == {}
+    assert "never" in gate.command("user", "show", "alice").stdout
+    with gate.raw("imap") as c:
+        c.line()
+        c.imap('ID ("name" "Th\xfcnder" "version" "1")'.encode())
+        c.imap("LOGIN alice secret")
+    with gate.raw("imap") as c:
+        c.line()
+        c.imap("LOGIN alice wrong")
+    gate.pop("alice", "secret", tls=True).quit()
+    gates.until(lambda: set(last(gate, "alice")) == {"imap", "pop3"}, "both log-ons")
+    imap, pop3 = last(gate, "alice")["imap"], last(gate, "alice")["pop3"]
+    records = [r for r in gate.records() if r["result"] == "ok"]
+    assert [imap["time"], pop3["time"]] == [r["time"] for r in records]
+    assert (imap["mechanism"], imap["client"], imap["tls"]) == ("LOGIN-COMMAND", "127.0.0.1", "")
+    assert (pop3["mechanism"], pop3["tls"]) == ("USER", "TLSv1.3")
+    text = gate.command("user", "show", "alice").stdout
+    assert f'last-imap      {imap["time"]} LOGIN-COMMAND 127.0.0.1 clear "Th\xfcnder 1"' in text
+    assert f'last-pop3      {pop3["time"]} USER 127.0.0.1 TLSv1.3' in text
+
+
+def test_another_account_of_the_same_name_begins_anew(gate):
+    gate.add_user("carol", "secret")
+    gate.imap("carol", "secret").logout()
+    gates.until(lambda: last(gate, "carol"), "the log-on")
+    gate.command("user", "del", "carol")
+    gate.add_user("carol", "secret")
+    assert last(gate, "carol") == {}
+
+
 # ---- auth explain ----
 
 def ways(g, user):

@@ -321,6 +321,67 @@ static void old_records_are_trimmed_from_both_indexes(void **state)
     assert_query(w, 0, UINT64_MAX, "", "30:e ");
 }
 
+/* ---- last log-ons ---- */
+
+static void put_last(void *ctx, const struct audit_entry *entry)
+{
+    buf_printf(ctx, "%.*s %llu:%.*s ", SLICE_ARG(entry->door), (unsigned long long)entry->time,
+               SLICE_ARG(entry->line));
+}
+
+static void assert_last(struct world *w, const char *user, const char *want)
+{
+    struct buf text = buf_make(4096);
+
+    assert_ok(audit_last(w->audit, slice_str(user), put_last, &text));
+    assert_slice(buf_slice(&text), want);
+    buf_done(&text);
+}
+
+static void the_last_log_on_by_each_door_outlives_its_record(void **state)
+{
+    struct world *w = *state;
+    const struct audit_entry entries[] = {
+        {.time = 10, .user = S("bob"), .door = S("imap"), .kind = S("i"), .line = S("a")},
+        {.time = 30, .user = S("bob"), .door = S("imap"), .kind = S("i"), .line = S("b")},
+        {.time = 20, .user = S("bob"), .door = S("imap"), .kind = S("i"), .line = S("c")},
+        {.time = 20, .user = S("bob"), .door = S("pop3"), .kind = S("p"), .line = S("d")},
+        {.time = 40, .user = S("bob"), .kind = S("f"), .line = S("e")},
+        {.time = 20, .user = S("bo"), .door = S("imap"), .kind = S("i"), .line = S("f")},
+        {.time = 20, .user = S(""), .door = S("imap"), .kind = S("i"), .line = S("g")},
+    };
+    const struct audit_entry late = {
+        .time = 25, .user = S("bob"), .door = S("imap"), .kind = S("other"), .line = S("h")};
+    unsigned removed;
+
+    assert_last(w, "bob", "");
+    assert_ok(audit_append(w->audit, entries, sizeof entries / sizeof *entries));
+    assert_last(w, "bob", "imap 30:b pop3 20:d ");
+    assert_ok(audit_append(w->audit, &late, 1));
+    assert_ok(audit_trim(w->audit, 100, 100, &removed));
+    assert_query(w, 0, UINT64_MAX, "", "");
+    assert_last(w, "bob", "imap 30:b pop3 20:d ");
+    assert_last(w, "bo", "imap 20:f ");
+    assert_last(w, "", "");
+}
+
+static void the_last_log_on_goes_with_the_account(void **state)
+{
+    struct world *w = *state;
+    const struct account bob = {.name = S("bob"), .mailbox_id = 1};
+    const struct audit_entry entries[] = {
+        {.time = 10, .user = S("bob"), .door = S("imap"), .kind = S("i"), .line = S("a")},
+        {.time = 10, .user = S("bob"), .door = S("pop3"), .kind = S("p"), .line = S("b")},
+        {.time = 10, .user = S("bob2"), .door = S("imap"), .kind = S("i"), .line = S("c")},
+    };
+
+    assert_ok(accounts_add(w->accounts, &bob));
+    assert_ok(audit_append(w->audit, entries, 3));
+    assert_ok(accounts_delete(w->accounts, S("bob")));
+    assert_last(w, "bob", "");
+    assert_last(w, "bob2", "imap 10:c ");
+}
+
 static bool count(void *ctx, uint64_t time, struct slice line)
 {
     (void)time, (void)line;
@@ -493,6 +554,8 @@ int main(void)
         WORLD(counts_are_those_of_the_records_for_any_time),
         cmocka_unit_test(steps_of_latency_ascend_and_their_middle_lies_in_them),
         WORLD(counts_of_old_hours_are_trimmed_with_the_records),
+        WORLD(the_last_log_on_by_each_door_outlives_its_record),
+        WORLD(the_last_log_on_goes_with_the_account),
         WORLD(a_long_query_renews_its_snapshot_and_misses_nothing),
     };
 
