@@ -93,6 +93,7 @@ static void fill_store(struct config *c, cfg_t *file)
         .map_bytes = bytes_of(store, "map-size"),
         .reserve_bytes = bytes_of(store, "reserve"),
         .max_log = count_of(store, "change-log"),
+        .recover = time_of(store, "recover") * (FILETIME_SECOND / 1000),
         .max_message = bytes_of(cfg_getsec(file, "limits"), "message"),
         .max_folders = count_of(store, "max-folders"),
         .create = true,

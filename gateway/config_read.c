@@ -52,6 +52,7 @@ static cfg_opt_t store_options[] = {
     CFG_STR("map-size", "0", CFGF_NONE),
     CFG_STR("reserve", "256M", CFGF_NONE),
     CFG_INT("change-log", 0, CFGF_NONE),
+    CFG_STR("recover", "14d", CFGF_NONE),
     CFG_INT("max-folders", 0, CFGF_NONE),
     CFG_END()
 };
@@ -432,6 +433,7 @@ static const struct check {
     {"store", "map-size", want_bytes},
     {"store", "reserve", want_bytes},
     {"store", "change-log", want_count},
+    {"store", "recover", want_time},
     {"store", "max-folders", want_count},
     {"auth", "domains", want_domain},
     {"auth", "nt-domain", want_text},

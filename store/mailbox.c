@@ -385,7 +385,8 @@ static struct err look_at(struct mailbox *mb, bool *exists, bool *to_sweep)
         return e;
     e = read_mailbox_rec(rd, &rec);
     *exists = !failed(e);
-    *to_sweep = !failed(e) && rec->doomed > 0;
+    *to_sweep = !failed(e) && (rec->doomed > 0 ||
+                               recover_is_due(rec, mb->store->config.recover, clock_now().wall));
     if (!failed(e) && rec->state != MAILBOX_LIVE)
         e = ERR(ERR_DENIED, "the mailbox is being deleted");
     store_read_end(rd);

@@ -260,6 +260,18 @@ void view_cache_free(struct view_cache *cache);
 struct err sweep_step(struct store_tx *tx) MUST_USE;
 /* Put the contents of a folder on the list; they stop counting at once. */
 struct err sweep_doom(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
+/* A pass over what was soft-deleted (recover.c): where it is. */
+struct recover_pass {
+    bool on;
+    uint64_t parent, fid; /* the next key of KEY_DELETED */
+    uint64_t until;       /* what was deleted later stays */
+    uint64_t oldest;      /* of what stays */
+};
+/* Is there a soft-deleted item that may be too old? */
+bool recover_is_due(const struct mailbox_rec *rec, uint64_t keep, uint64_t now);
+/* A bounded part of the pass, which the `first` one begins where it is due; `on`: there is more. */
+struct err recover_step(struct store_tx *tx, bool first, struct recover_pass *pass) MUST_USE;
+
 /* Start sweeping in the background, where there is something to sweep. */
 void sweep_start(struct mailbox *mb);
 

@@ -1,5 +1,6 @@
 /*
- * sweep.c - the contents of folders that are gone, removed in slices behind everybody's back.
+ * sweep.c - the contents of folders that are gone, removed in slices behind everybody's back; then
+ * what was soft-deleted too long ago.
  *
  * A folder vanishes in one small batch, which puts its FID on a list in the mailbox. What is on
  * the list is swept by whoever deleted the folder, or opens the mailbox next after a crash.
@@ -126,16 +127,30 @@ struct err sweep_step(struct store_tx *tx)
 
 /* ---- in the background ---- */
 
+struct sweep {
+    struct store_op op;
+    struct recover_pass at, batch;
+};
+
 static struct err background_step(struct store_tx *tx, struct store_op *op)
 {
-    struct err e = sweep_step(tx);
+    struct sweep *sweep = container_of(op, struct sweep, op);
+    struct err e = OK;
 
-    op->more = tx->rec.doomed > 0;
+    sweep->batch = sweep->at;
+    if (tx->rec.doomed > 0 && op->batches > 0)
+        e = sweep_step(tx);
+    else
+        e = recover_step(tx, op->batches == 0, &sweep->batch);
+    op->more = tx->rec.doomed > 0 || sweep->batch.on;
     return e;
 }
 
 static void background_settle(struct store_op *op)
 {
+    struct sweep *sweep = container_of(op, struct sweep, op);
+
+    sweep->at = sweep->batch;
     /* What is left is swept by who opens the mailbox next. */
     if (atomic_load(&op->mailbox->store->closing))
         op->more = false;
@@ -152,7 +167,7 @@ static void background_done(struct store_op *op)
     pthread_mutex_lock(&mb->mutex);
     mb->sweeping = false;
     pthread_mutex_unlock(&mb->mutex);
-    free(op);
+    free(container_of(op, struct sweep, op));
     mailbox_close(mb);
     store_background_end(st);
 }
@@ -166,7 +181,8 @@ void sweep_start(struct mailbox *mb)
     pthread_mutex_unlock(&mb->mutex);
     if (busy)
         return;
-    struct store_op *op = mem_new(sizeof *op);
+    struct sweep *sweep = mem_new(sizeof *sweep);
+    struct store_op *op = &sweep->op;
 
     store_background_begin(mb->store);
     mailbox_hold(mb); /* until the last of background_done() */

@@ -230,6 +230,7 @@ static void tell_kept(struct daemon *d, const struct config *new)
         {"store.map-size", old->store.map_bytes != new->store.map_bytes},
         {"store.reserve", old->store.reserve_bytes != new->store.reserve_bytes},
         {"store.change-log", old->store.max_log != new->store.max_log},
+        {"store.recover", old->store.recover != new->store.recover},
         {"store.max-folders", old->store.max_folders != new->store.max_folders},
         {"limits.message", old->store.max_message < new->store.max_message},
         {"auth.threads", old->auth.threads != new->auth.threads},

@@ -79,6 +79,7 @@ static const struct row {
     {"store", "directory", "/nowhere", "\"\"", ANY_TEXT, ""},
     {"store", "map-size", "1g", "1X", SIZE, ""},
     {"store", "reserve", "0", "-1", SIZE, ""},
+    {"store", "recover", "\"30d\"", "soon", TIME, ""},
     {"store", "change-log", "5", "-5", "a number from 0 to", ""},
     {"store", "max-folders", "5", "many", "a whole number", ""},
     {"auth", "domains", "{\"example.org\", \"example.net\"}", "{\"a@b\"}", "a domain such as", ""},

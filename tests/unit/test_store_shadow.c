@@ -2,6 +2,8 @@
  * by parent and name. */
 #include "store/property.h"
 
+#include <sched.h>
+
 #include "base/clock.h"
 #include "tests/support/store.h"
 
@@ -500,6 +502,58 @@ static void a_soft_deleted_folder_is_recovered_by_moving_it(void **state)
     assert_children(f, SPECIAL_IPM_SUBTREE, true, "");
 }
 
+/* ---- for how long ---- */
+
+/* Open again, where items are kept for so long, and wait until nothing is soft-deleted any more. */
+static void reopen_keeping(struct fixture *f, uint64_t keep)
+{
+    unread(f);
+    f->bed.config.recover = keep;
+    bed_reopen(&f->bed);
+}
+
+static void await_purge(struct fixture *f, uint64_t left)
+{
+    while (info_of(f).deleted_messages > left)
+        sched_yield();
+}
+
+static void what_was_soft_deleted_goes_when_it_is_too_old(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a/b");
+    struct store_folder folder;
+
+    bed_append_many(&f->bed, SPECIAL_INBOX, 3000, 0);
+    bed_append(&f->bed, fid, "x", 0);
+    delete_mids(f, SPECIAL_INBOX, NULL, 0, false);
+    remove_folder(f, bed_find(&f->bed, "a"), true, true, false);
+    assert_int_equal(info_of(f).deleted_messages, 3001);
+    reopen_keeping(f, 14 * 86400 * FILETIME_SECOND);
+    assert_int_equal(info_of(f).deleted_messages, 3001);
+    reopen_keeping(f, 1);
+    await_purge(f, 0);
+    store_quiesce(f->bed.store);
+    bed_verify(&f->bed);
+    /* The folders may take another batch; opening goes on with it. */
+    while (!failed(store_folder_get_deleted(read_anew(f), fid, &folder)))
+        sched_yield();
+    assert_folder_uids(&f->bed, shadow_of(f, SPECIAL_INBOX, SHADOW_DELETED), "");
+}
+
+static void where_nothing_is_kept_a_soft_delete_is_a_hard_one(void **state)
+{
+    struct fixture *f = *state;
+
+    reopen_keeping(f, 0);
+    bed_append(&f->bed, bed_create(&f->bed, "a"), "x", 0);
+    bed_append(&f->bed, SPECIAL_INBOX, "x", 0);
+    delete_mids(f, SPECIAL_INBOX, NULL, 0, false);
+    remove_folder(f, bed_find(&f->bed, "a"), true, true, false);
+    assert_int_equal(info_of(f).deleted_messages + info_of(f).messages, 0);
+    assert_children(f, SPECIAL_IPM_SUBTREE, true, "");
+}
+
 /* ---- copying folders ---- */
 
 static struct err copy_folder(struct fixture *f, struct store_folder_copy *rq, uint64_t fid,
@@ -605,6 +659,8 @@ int main(void)
         TEST(a_folder_is_emptied_but_for_special_ones),
         TEST(a_folder_is_moved_by_parent_and_name),
         TEST(a_soft_deleted_folder_is_recovered_by_moving_it),
+        TEST(what_was_soft_deleted_goes_when_it_is_too_old),
+        TEST(where_nothing_is_kept_a_soft_delete_is_a_hard_one),
         TEST(a_folder_is_copied_with_all_that_it_has),
         TEST(a_folder_is_not_copied_where_it_cannot_be),
         TEST(reserved_ids_are_given_to_nobody_else),
