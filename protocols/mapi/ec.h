@@ -17,6 +17,7 @@
     X(EC_LOGIN_PERM, "ecLoginPerm", 0x000003F2)                                                    \
     X(EC_SEARCH_FOLDER, "ecSearchFolder", 0x00000460)                                              \
     X(EC_NOT_SEARCH_FOLDER, "ecNotSearchFolder", 0x00000461)                                       \
+    X(EC_PARAMETER_OVERFLOW, "ecParameterOverflow", 0x00000450)                                    \
     X(EC_WRONG_SERVER, "ecWrongServer", 0x00000478)                                                \
     X(EC_BUFFER_TOO_SMALL, "ecBufferTooSmall", 0x0000047D)                                         \
     X(EC_SERVER_BUSY, "ecServerBusy", 0x00000480)                                                  \
