@@ -51,7 +51,8 @@ static void end(struct mapi_exchange *x)
     if (x->context) {
         if (x->ends_context)
             context_drop(x->context);
-        context_let_go(x->context, clock_now().mono_ms);
+        context_let_go(x->context,
+                       x->http ? http_env(x->http)->clock->mono_ms : clock_now().mono_ms);
     }
     arena_done(&x->arena);
     buf_wipe(&x->in);
