@@ -69,7 +69,7 @@ def until(condition, what):
 
 class Gate:
     """The ports are imap, imaps, pop3, pop3s and lmtp; `plain` is an IMAP listener that allows no
-    log-on without TLS, `pop3plain` likewise."""
+    log-on without TLS, `pop3plain` likewise; mapi allows what mapis does, without TLS."""
 
     LISTENERS = {
         "imap": ("imap", "starttls", True),
@@ -79,6 +79,8 @@ class Gate:
         "pop3s": ("pop3", "implicit", False),
         "pop3plain": ("pop3", "starttls", False),
         "lmtp": ("lmtp", "none", False),
+        "mapi": ("mapi", "none", True),
+        "mapis": ("mapi", "implicit", False),
     }
 
     def __init__(self, directory, extra="", limits="", auth=""):
