@@ -187,8 +187,9 @@ void store_set_props_init(struct store_set_props *rq);
 /*
  * Save a message that is made of properties: a new one, or all of one that is there, which keeps
  * its MID and gets a new UID (and UIDL), for its bytes are others (RFC 9051 2.3.1.1). In one batch.
- * PidTagDisplayTo, Cc and Bcc, PidTagSubjectPrefix and PidTagNormalizedSubject are made where
- * `changes` do not name them.
+ * PidTagDisplayTo, Cc and Bcc are made of the recipients, if there are any or none of them is
+ * named; PidTagSubjectPrefix and PidTagNormalizedSubject of the subject, unless those that are
+ * named make it up; and a subject of those two.
  *
  * `changes` are all its properties. Flags and categories among them go to the row; of one that is
  * replaced they stay as they are where no change names them. `prepared` is its RFC 822 form, which
@@ -219,6 +220,7 @@ struct store_save_message {
     /* the store's: */
     struct store_prepared **change_prepared; /* of each change, or NULL */
     struct save_content *encoded;
+    struct save_made *made;
     struct store_prepared *bytes; /* `prepared`, or what was made */
     struct err prepare_err;
 };

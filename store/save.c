@@ -11,6 +11,7 @@
 #include "store/edit.h"
 #include "store/mapi/oxcmail_export.h"
 #include "store/prepare_int.h"
+#include "store/save_made.h"
 
 /* ---- the RFC 822 form ---- */
 
@@ -89,11 +90,16 @@ static void save_prepare(struct store_op *op)
     rq->prepare_err = changes_prepare(st, rq->changes, rq->n, &rq->change_prepared);
     if (!failed(rq->prepare_err) && rq->content)
         rq->prepare_err = content_encode(st, rq->content, &rq->encoded);
+    struct err e = OK;
+    rq->made = save_made_new(st, rq, &e);
+    if (!failed(rq->prepare_err))
+        rq->prepare_err = e;
     rq->bytes = rq->prepared ? store_prepared_hold(rq->prepared) : NULL;
     if (!failed(rq->prepare_err) && !rq->bytes)
         rq->prepare_err = make_bytes(op->mailbox, rq, &rq->bytes);
     op_bring(op, &rq->bytes, 1);
     op_bring(op, rq->change_prepared, rq->n);
+    op_bring(op, rq->made->prepared, rq->made->n);
     if (rq->encoded) {
         op_bring(op, &rq->encoded->bytes, 1);
         op_bring(op, rq->encoded->prepared, rq->encoded->n);
@@ -106,6 +112,8 @@ static void save_cleanup(struct store_op *op)
 
     changes_release(rq->change_prepared, rq->n);
     rq->change_prepared = NULL;
+    save_made_free(rq->made);
+    rq->made = NULL;
     save_content_free(rq->encoded);
     store_prepared_free(rq->bytes);
     rq->encoded = NULL;
@@ -200,13 +208,15 @@ static struct err link_content(struct saving *s)
 static struct err edit_props(struct saving *s)
 {
     const struct message_row *old = s->old ? &s->old->row : &(struct message_row){.uid = 0};
-    struct err e = edit_begin(&s->edit, s->tx, s->in, OBJECT_MESSAGE, &s->base, s->rq->n);
+    struct err e =
+        edit_begin(&s->edit, s->tx, s->in, OBJECT_MESSAGE, &s->base, s->rq->n + SAVE_MADE_MAX);
 
     if (!failed(e))
         e = edit_begin_message(&s->edit, old->flags & FLAG_ALL_IMAP, old->keyword_set);
     s->edit.touched |= EDIT_CONTENT;
-    return failed(e) ? e
-                     : changes_apply(&s->edit, s->rq->changes, s->rq->n, s->rq->change_prepared);
+    if (!failed(e))
+        e = changes_apply(&s->edit, s->rq->changes, s->rq->n, s->rq->change_prepared);
+    return failed(e) ? e : save_made_apply(&s->edit, s->rq->made);
 }
 
 static struct err make_row(struct saving *s)

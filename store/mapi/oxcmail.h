@@ -34,6 +34,9 @@ void oxcmail_open(struct slice message, const struct mime *mime, struct arena *i
 /* The message's class: "IPM.Note", "IPM.Schedule.Meeting.Request", "REPORT.IPM.Note.NDR", ... */
 struct slice oxcmail_class(const struct oxcmail *m);
 
+/* How much of a subject is its prefix: at most three letters and ": " ([MS-OXCMSG] 2.2.1.9). */
+size_t oxcmail_subject_prefix(struct slice subject);
+
 /* The properties of the message itself, without those that depend on its row. */
 void oxcmail_properties(const struct oxcmail *m, struct prop_list *out);
 

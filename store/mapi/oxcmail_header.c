@@ -191,8 +191,7 @@ static void add_display(const struct oxcmail *m, struct slice field, uint32_t ta
 
 /* ---- subject and thread ---- */
 
-/* At most three letters and ": " in front are the prefix ([MS-OXCMSG] 2.2.1.9). */
-static size_t prefix_length(struct slice subject)
+size_t oxcmail_subject_prefix(struct slice subject)
 {
     size_t n = 0;
 
@@ -205,7 +204,7 @@ static size_t prefix_length(struct slice subject)
 static void add_subject(const struct oxcmail *m, struct prop_list *out)
 {
     struct slice subject = oxcmail_text(m, S("Subject"));
-    size_t prefix = prefix_length(subject);
+    size_t prefix = oxcmail_subject_prefix(subject);
     struct slice topic = oxcmail_text(m, S("Thread-Topic"));
     struct buf index = buf_make(TEXT_MAX);
 

@@ -251,7 +251,7 @@ static void nothing_is_derived_of_the_bytes(void **state)
 
     assert_text(f, mid, PR_SUBJECT, "mine");
     assert_code(store_object_get(open_object(f, mid), PR_BODY, &prop), ERR_NOT_FOUND);
-    assert_code(store_object_get(open_object(f, mid), PR_DISPLAY_TO, &prop), ERR_NOT_FOUND);
+    assert_text(f, mid, PR_DISPLAY_TO, ""); /* to nobody, as its recipients say */
     assert_int_equal(content_of(f, mid).n_recipients, 0);
     assert_int_equal(get(f, mid, PR_MESSAGE_FLAGS).value.number, 0x40B);
 }
@@ -479,6 +479,93 @@ static void a_full_mailbox_takes_no_longer_message(void **state)
     assert_code(save(f, mid, "A: 1\r\n\r\n98765432101\r\n", NULL, 0, NULL, 0).err, ERR_QUOTA);
 }
 
+/* ---- what the store makes of the rest ---- */
+
+static void the_names_of_recipients_are_shown(void **state)
+{
+    struct fixture *f = *state;
+    struct store_prop one[] = {number_prop(PR_RECIPIENT_TYPE, 1), text_prop(PR_DISPLAY_NAME, "Ann"),
+                               text_prop(PR_EMAIL_ADDRESS, "ann@example.org")};
+    struct store_prop two[] = {number_prop(PR_RECIPIENT_TYPE, 0x80000001),
+                               text_prop(PR_EMAIL_ADDRESS, "bob@example.org")};
+    struct store_prop three[] = {number_prop(PR_RECIPIENT_TYPE, 2),
+                                 text_prop(PR_DISPLAY_NAME, "Cy")};
+    struct store_props recipients[] = {{one, 3}, {three, 2}, {two, 2}};
+    struct store_content content = {.recipients = recipients, .n_recipients = 3};
+    struct store_prop_change stale = {.prop = text_prop(PR_DISPLAY_TO, "stale")};
+    struct saved s = save(f, 0, NULL, &stale, 1, &content, 0);
+
+    assert_ok(s.err);
+    assert_text(f, s.rq.saved_mid, PR_DISPLAY_TO, "Ann; bob@example.org");
+    assert_text(f, s.rq.saved_mid, PR_DISPLAY_CC, "Cy");
+    assert_text(f, s.rq.saved_mid, PR_DISPLAY_BCC, "");
+    /* Of a message to nobody what was set stays. */
+    s = save(f, 0, NULL, &stale, 1, NULL, 0);
+    assert_ok(s.err);
+    assert_text(f, s.rq.saved_mid, PR_DISPLAY_TO, "stale");
+    assert_text(f, s.rq.saved_mid, PR_DISPLAY_CC, "");
+}
+
+static void a_long_list_of_recipients_is_shown_whole(void **state)
+{
+    struct fixture *f = *state;
+    enum { N = 300 };
+    struct store_prop props[] = {number_prop(PR_RECIPIENT_TYPE, 1),
+                                 text_prop(PR_DISPLAY_NAME, "Somebody of that name")};
+    struct store_props recipients[N];
+    struct store_content content = {.recipients = recipients, .n_recipients = N};
+
+    for (int i = 0; i < N; i++)
+        recipients[i] = (struct store_props){props, 2};
+    struct saved s = save(f, 0, NULL, NULL, 0, &content, 0);
+
+    assert_ok(s.err);
+    struct store_prop shown = get(f, s.rq.saved_mid, PR_DISPLAY_TO);
+    assert_ok(store_prop_load(f->rd, &shown, 1 << 20, &f->arena));
+    assert_int_equal(shown.value.bytes.len, N * 23 - 2);
+}
+
+static void a_subject_has_two_parts(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *subject, *prefix, *rest; /* as given; NULL: not */
+        const char *want[3];
+    } cases[] = {
+        {"RE: hi", NULL, NULL, {"RE: hi", "RE: ", "hi"}},
+        {"hi", NULL, NULL, {"hi", "", "hi"}},
+        {"Odd prefix: hi", "Odd prefix: ", "hi", {"Odd prefix: hi", "Odd prefix: ", "hi"}},
+        {"FW: new", "RE: ", "old", {"FW: new", "FW: ", "new"}},
+        {NULL, "RE: ", "hi", {"RE: hi", "RE: ", "hi"}},
+        {NULL, NULL, "hi", {"hi", NULL, "hi"}},
+        {"hi", NULL, "hi", {"hi", "", "hi"}},
+        {NULL, NULL, NULL, {NULL, NULL, NULL}},
+    };
+    static const uint32_t tags[] = {PR_SUBJECT, PR_SUBJECT_PREFIX, PR_NORMALIZED_SUBJECT};
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *given[] = {cases[i].subject, cases[i].prefix, cases[i].rest};
+        struct store_prop_change changes[3];
+        size_t n = 0;
+
+        for (size_t k = 0; k < 3; k++)
+            if (given[k])
+                changes[n++] = (struct store_prop_change){.prop = text_prop(tags[k], given[k])};
+        struct saved s = save(f, 0, NULL, changes, n, NULL, 0);
+
+        assert_ok(s.err);
+        for (size_t k = 0; k < 3; k++) {
+            struct store_prop prop;
+
+            if (cases[i].want[k])
+                assert_text(f, s.rq.saved_mid, tags[k], cases[i].want[k]);
+            else
+                assert_code(store_object_get(open_object(f, s.rq.saved_mid), tags[k], &prop),
+                            ERR_NOT_FOUND);
+        }
+    }
+}
+
 int main(void)
 {
 #define IN_A_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -493,6 +580,9 @@ int main(void)
         IN_A_BED(state_that_is_set_later_leaves_the_content_alone),
         IN_A_BED(a_save_is_refused_whole),
         IN_A_BED(a_full_mailbox_takes_no_longer_message),
+        IN_A_BED(the_names_of_recipients_are_shown),
+        IN_A_BED(a_long_list_of_recipients_is_shown_whole),
+        IN_A_BED(a_subject_has_two_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
