@@ -149,6 +149,11 @@ static void fill_limits(struct config *c, cfg_t *file)
     };
 }
 
+static void fill_pop3(struct config *c, cfg_t *file)
+{
+    c->net.pop3_marks_read = cfg_getbool(cfg_getsec(file, "pop3"), "mark-read");
+}
+
 static void fill_ops(struct config *c, cfg_t *file)
 {
     c->net.no_logon = networks_of(&c->memory->arena, cfg_getsec(file, "ops"), "without-logon",
@@ -308,6 +313,7 @@ static void fill(struct config *c, cfg_t *file)
     fill_store(c, file);
     fill_auth(c, file);
     fill_limits(c, file);
+    fill_pop3(c, file);
     fill_ops(c, file);
     fill_listeners(c, file);
 }

@@ -118,6 +118,10 @@ static cfg_opt_t limits_options[] = {
     CFG_STR("http-timeout", "30s", CFGF_NONE),
     CFG_END()
 };
+static cfg_opt_t pop3_options[] = {
+    CFG_BOOL("mark-read", cfg_true, CFGF_NONE),
+    CFG_END()
+};
 static cfg_opt_t ops_options[] = {
     CFG_STR_LIST("without-logon", "{127.0.0.0/8, ::1}", CFGF_NONE),
     CFG_END()
@@ -136,6 +140,7 @@ static cfg_opt_t all_options[] = {
     CFG_SEC("tls", tls_options, CFGF_NONE),
     CFG_SEC("listener", listener_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("limits", limits_options, CFGF_NONE),
+    CFG_SEC("pop3", pop3_options, CFGF_NONE),
     CFG_SEC("ops", ops_options, CFGF_NONE),
     CFG_SEC("log", log_options, CFGF_NONE),
     CFG_FUNC("include", &include_file),

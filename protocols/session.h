@@ -112,9 +112,10 @@ struct session_env {
     struct auth_peer *peer; /* kept up to date by the driver (TLS) and the session (client_name) */
     const struct session_limits *limits;
     const char *host_name; /* for greetings */
-    bool tls_available; /* STARTTLS/STLS can be offered here: not on TLS yet, certificate there */
-    bool compress_ok;   /* COMPRESS may be offered */
-    bool no_logon;      /* the peer may use without a log-on what operators see (HTTP_LOGON) */
+    bool tls_available;   /* STARTTLS/STLS can be offered here: not on TLS yet, certificate there */
+    bool compress_ok;     /* COMPRESS may be offered */
+    bool pop3_marks_read; /* RETR: the message is read, as all protocols see it */
+    bool no_logon;        /* the peer may use without a log-on what operators see (HTTP_LOGON) */
     /* filled by the session, logged by the driver in its one line when the session ends */
     struct session_summary *summary;
     struct ops_source *ops; /* what operators may see; NULL where nobody may */

@@ -295,6 +295,7 @@ static void fill_env(struct net_conn *conn)
         .host_name = listener->settings->host_name,
         .tls_available = listener->tls && listener->tls_mode == NET_TLS_STARTTLS,
         .compress_ok = listener->compress_ok,
+        .pop3_marks_read = listener->settings->pop3_marks_read,
         .summary = &conn->summary,
         .ops = server->services.ops,
         .mapi = server->services.mapi,

@@ -61,6 +61,7 @@ struct net_config {
     size_t n_trusted;
     const struct network *no_logon; /* session_env.no_logon: of these, and of Unix sockets */
     size_t n_no_logon;
+    bool pop3_marks_read;          /* session_env.pop3_marks_read */
     uint64_t handshake_timeout_ms; /* TLS and PROXY header; 0: 30,000 */
     uint64_t write_timeout_ms;     /* a peer that takes nothing; 0: 300,000 */
 };

@@ -34,6 +34,7 @@ struct net_settings {
     char *host_name;
     struct session_limits limits;
     unsigned max_connections, max_connections_per_address;
+    bool pop3_marks_read;
     uint64_t handshake_timeout_ms, write_timeout_ms;
     struct network *trusted, *no_logon;
     size_t n_trusted, n_no_logon;

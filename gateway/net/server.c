@@ -30,6 +30,7 @@ static struct net_settings *settings_new(const struct net_config *config)
     settings->write_timeout_ms = config->write_timeout_ms ? config->write_timeout_ms : 300000;
     settings->trusted = copy_networks(config->trusted, config->n_trusted);
     settings->n_trusted = config->n_trusted;
+    settings->pop3_marks_read = config->pop3_marks_read;
     settings->no_logon = copy_networks(config->no_logon, config->n_no_logon);
     settings->n_no_logon = config->n_no_logon;
     return settings;

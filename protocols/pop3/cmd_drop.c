@@ -1,6 +1,4 @@
 /* cmd_drop.c - what is in the maildrop, and what is to be removed from it (RFC 1939 5 to 7). */
-#include "base/mem.h"
-#include "protocols/answers.h"
 #include "protocols/pop3/pop3_int.h"
 
 /* "2 320": messages and octets, of what is left. */
@@ -161,7 +159,7 @@ enum session_next pop3_cmd_uidl(struct pop3_session *s, struct slice args)
     return list(s, args, true);
 }
 
-/* ---- DELE, RSET, QUIT ---- */
+/* ---- DELE, RSET ---- */
 
 enum session_next pop3_cmd_dele(struct pop3_session *s, struct slice args)
 {
@@ -187,87 +185,4 @@ enum session_next pop3_cmd_rset(struct pop3_session *s, struct slice args)
     s->drop.bytes += s->drop.deleted_bytes;
     s->drop.deleted_bytes = 0;
     return pop3_ok(s, "Nothing is marked for deletion");
-}
-
-/* The removal that QUIT asks for. It outlives a session that goes before the answer is there. */
-struct pop3_update {
-    struct store_expunge rq;
-    struct mailbox *mailbox;
-    struct pop3_session *session; /* NULL: gone */
-    bool done;
-};
-
-static void update_free(struct pop3_update *u)
-{
-    uidset_done(&u->rq.uids);
-    uidset_done(&u->rq.expunged);
-    mailbox_close(u->mailbox);
-    free(u);
-}
-
-static void on_expunged(struct store_op *op)
-{
-    struct pop3_update *u = op->owner;
-
-    u->done = true;
-    if (u->session)
-        pop3_wake(u->session);
-    else
-        update_free(u);
-}
-
-void pop3_update_done(struct pop3_session *s)
-{
-    struct pop3_update *u = s->update;
-
-    s->update = NULL;
-    if (!u)
-        return;
-    u->session = NULL;
-    if (u->done)
-        update_free(u);
-}
-
-static enum session_next quit_updated(struct pop3_session *s)
-{
-    struct err e = s->update->rq.op.err;
-
-    s->env->summary->expunged += uidset_count(&s->update->rq.expunged);
-    pop3_update_done(s);
-    if (failed(e))
-        pop3_store_err(s, e);
-    else
-        pop3_ok(s, "Goodbye, what was marked is deleted");
-    return pop3_close(s, "logout");
-}
-
-static enum session_next quit_update(struct pop3_session *s)
-{
-    struct pop3_update *u = mem_new(sizeof *u);
-
-    pop3_read_end(s);
-    s->update = u;
-    u->session = s;
-    u->mailbox = mailbox_hold(s->drop.mailbox);
-    store_expunge_init(&u->rq);
-    u->rq.fid = s->drop.inbox;
-    uidset_copy(&u->rq.uids, &s->drop.deleted);
-    u->rq.op.home = s->env->home;
-    u->rq.op.done = on_expunged;
-    u->rq.op.owner = u;
-    store_submit(u->mailbox, &u->rq.op);
-    return pop3_wait(s, quit_updated);
-}
-
-/* QUIT (RFC 1939 4, 6): the one way to UPDATE; the answer comes when it is durable. */
-enum session_next pop3_cmd_quit(struct pop3_session *s, struct slice args)
-{
-    if (args.len > 0)
-        return pop3_bad(s, "QUIT takes no argument");
-    if (s->state == IN_TRANS && s->drop.deleted.n > 0) {
-        pop3_enter(s, IN_UPDATE);
-        return quit_update(s);
-    }
-    pop3_ok(s, "Goodbye");
-    return pop3_close(s, "logout");
 }

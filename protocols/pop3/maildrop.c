@@ -70,6 +70,7 @@ void pop3_maildrop_close(struct pop3_session *s)
         mailbox_close(drop->mailbox);
     uidset_done(&drop->deleted);
     uidset_done(&drop->gone);
+    uidset_done(&drop->read_here);
     *drop = (struct pop3_maildrop){0};
 }
 

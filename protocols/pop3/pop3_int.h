@@ -5,7 +5,8 @@
  *   command.c   the tables of commands and capabilities; dispatch and CAPA come of them
  *   logon.c     USER, PASS, AUTH: from the attempt to the open mailbox
  *   maildrop.c  the Inbox as this session sees it: numbers, deletions, totals
- *   cmd_drop.c  STAT, LIST, UIDL, DELE, RSET, and QUIT's update
+ *   cmd_drop.c  STAT, LIST, UIDL, DELE, RSET
+ *   update.c    QUIT, and what a session changes at its end
  *   retrieve.c  RETR and TOP
  *
  * A handler parses, asks, answers, and returns
@@ -74,6 +75,7 @@ struct pop3_maildrop {
     struct store_view *view; /* of the log-on: what message numbers mean, for all of the session */
     struct uidset deleted;   /* by DELE */
     struct uidset gone;      /* removed by others; apart from `deleted` */
+    struct uidset read_here; /* sent whole by RETR; read when the session ends */
     uint64_t bytes;          /* of what is neither */
     uint64_t deleted_bytes;
     uint64_t version;        /* of the mailbox when these figures were taken */
@@ -199,13 +201,15 @@ uint32_t pop3_messages_left(const struct pop3_session *s);
 /* The message of that number. ERR_NOT_FOUND: there is none, or not any more. */
 struct err pop3_message(struct pop3_session *s, uint64_t number, struct message_row *row) MUST_USE;
 
-/* ---- cmd_drop.c, retrieve.c ---- */
+/* ---- cmd_drop.c, update.c, retrieve.c ---- */
 
 pop3_handler pop3_cmd_stat, pop3_cmd_list, pop3_cmd_uidl, pop3_cmd_dele, pop3_cmd_rset;
 pop3_handler pop3_cmd_quit, pop3_cmd_retr, pop3_cmd_top;
 
-/* Let go of a message being sent, of an update under way. */
+/* Let go of a message being sent. */
 void pop3_sending_done(struct pop3_session *s);
+
+/* The session goes: let go of an update under way, and have what it has read marked. */
 void pop3_update_done(struct pop3_session *s);
 
 #endif

@@ -64,6 +64,8 @@ static enum session_next send_end(struct pop3_session *s)
     struct pop3_sending *m = &s->sending;
 
     pop3_sending_done(s);
+    if (!m->top && s->env->pop3_marks_read && !(m->row.flags & FLAG_SEEN))
+        uidset_add(&s->drop.read_here, m->row.uid, m->row.uid);
     dot_end(&m->dots, s->out);
     s->env->summary->fetched++;
     s->env->summary->fetched_bytes += m->at;

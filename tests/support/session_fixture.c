@@ -122,6 +122,7 @@ static struct fixture *fixture_make(const struct store_config *given, struct eng
     fx->clock.mono_ms = 1000000;
     fx->clock.wall = filetime_from_unix(1795000000);
     fx->plaintext_ok = true;
+    fx->pop3_marks_read = true;
     fx->protocols = ~0u;
     fx->generation = 1;
     open_auth(fx);
@@ -369,6 +370,7 @@ static struct fixture_session *make_session(struct fixture *fx, session_maker ma
         .limits = &fx->limits,
         .host_name = "mail.example.org",
         .tls_available = true,
+        .pop3_marks_read = fx->pop3_marks_read,
         .no_logon = fx->no_logon,
         .summary = &fs->summary,
     };

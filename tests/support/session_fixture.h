@@ -44,6 +44,7 @@ struct fixture {
     uint64_t generation;       /* of every account; 1 at first */
     uint64_t expires;          /* of every secret */
     bool inline_steps;         /* see fixture_new_inline() */
+    bool pop3_marks_read;      /* of sessions made from here on; true at first */
     bool no_logon;             /* of sessions made from here on */
     uint8_t *records;          /* enum auth_reason of every record, in order */
     size_t n_records;

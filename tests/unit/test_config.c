@@ -130,6 +130,7 @@ static const struct row {
     {"limits", "http-fields", "50", "-1", "a number from 0 to", ""},
     {"limits", "http-body", "1G", "1 G", SIZE, ""},
     {"limits", "http-timeout", "10s", "10", TIME, ""},
+    {"pop3", "mark-read", "off", "sometimes", "true or false", ""},
     {"ops", "without-logon", "{}", "{\"here\"}", NETWORK, ""},
     {"log", "format", "json", "xml", "one of text, json, found \"xml\"", ""},
     {"log", "level", "warn", "loud", "one of debug, info, warn, error", ""},

@@ -733,6 +733,92 @@ static void a_message_being_sent_survives_its_removal(void **state)
     fixture_free(fx);
 }
 
+/* ---- what is read ---- */
+
+/* The UIDs of the Inbox that are \\Seen. */
+static void assert_seen(struct fixture *fx, const char *want)
+{
+    struct mailbox *mb = fixture_mailbox(fx, FIXTURE_ALICE);
+    uint64_t inbox = fixture_inbox(mb);
+    struct uidset seen = UIDSET_EMPTY;
+    struct buf text = buf_make(1000);
+    const struct message_row *row;
+    struct store_read *rd;
+
+    assert_ok(store_read_begin(mb, &rd));
+    struct store_rows *rows = store_rows_open(rd, inbox, 1);
+    while (!failed(store_rows_next(rows, &row)))
+        if (row->flags & FLAG_SEEN)
+            uidset_add(&seen, row->uid, row->uid);
+    store_rows_close(rows);
+    store_read_end(rd);
+    mailbox_close(mb);
+    uidset_put(&seen, &text);
+    assert_slice(buf_slice(&text), want);
+    buf_done(&text);
+    uidset_done(&seen);
+}
+
+static void what_was_retrieved_is_read_when_the_session_ends(void **state)
+{
+    struct fixture *fx = fixture_new();
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        fixture_deliver(fx, FIXTURE_ALICE, S(MESSAGE_1));
+    struct fixture_session *fs = log_on(fx);
+    assert_true(says(fs, "RETR 1\r\nRETR 3\r\n", "+OK "));
+    assert_true(says(fs, "TOP 2 99\r\n", "+OK "));
+    assert_true(says(fs, "DELE 3\r\n", "+OK "));
+    assert_seen(fx, "");
+    assert_slice(fixture_say(fs, "QUIT\r\n"), "+OK Goodbye, what was marked is deleted\r\n");
+    assert_seen(fx, "1");
+    fixture_session_free(fs);
+
+    fs = log_on(fx);
+    assert_true(says(fs, "RETR 1\r\nRETR 4\r\nRSET\r\n", "+OK ")); /* UID 5 */
+    assert_slice(fixture_say(fs, "QUIT\r\n"), "+OK Goodbye\r\n");
+    assert_seen(fx, "1,5");
+    fixture_session_free(fs);
+    fixture_free(fx);
+}
+
+static void a_session_that_breaks_off_has_read_what_it_was_sent_whole(void **state)
+{
+    struct fixture *fx = fixture_new();
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        fixture_deliver(fx, FIXTURE_ALICE, S(MESSAGE_1));
+    struct fixture_session *fs = log_on(fx);
+    assert_true(says(fs, "RETR 2\r\n", "+OK "));
+    assert_true(says(fs, "DELE 1\r\n", "+OK "));
+    fs->room = 5;
+    fixture_poke(fs, S("RETR 4\r\n"));
+    fs->session->ops->closed(fs->session);
+    fixture_session_free(fs);
+    store_quiesce(fx->store);
+    assert_seen(fx, "2");
+    assert_int_equal(fixture_count(fx, FIXTURE_ALICE), 4);
+    fixture_free(fx);
+}
+
+static void reading_leaves_no_trace_where_that_is_configured(void **state)
+{
+    struct fixture *fx = fixture_new();
+
+    (void)state;
+    fx->pop3_marks_read = false;
+    fixture_deliver(fx, FIXTURE_ALICE, S(MESSAGE_1));
+    struct fixture_session *fs = log_on(fx);
+    assert_true(says(fs, "RETR 1\r\n", "+OK "));
+    assert_slice(fixture_say(fs, "QUIT\r\n"), "+OK Goodbye\r\n");
+    fixture_session_free(fs);
+    store_quiesce(fx->store);
+    assert_seen(fx, "");
+    fixture_free(fx);
+}
+
 /* ---- time ---- */
 
 static void a_silent_session_ends_and_deletes_nothing(void **state)
@@ -829,6 +915,9 @@ int main(void)
         cmocka_unit_test(what_others_remove_is_gone_and_numbers_stay),
         cmocka_unit_test(two_sessions_share_a_mailbox_without_a_lock),
         cmocka_unit_test(a_message_being_sent_survives_its_removal),
+        cmocka_unit_test(what_was_retrieved_is_read_when_the_session_ends),
+        cmocka_unit_test(a_session_that_breaks_off_has_read_what_it_was_sent_whole),
+        cmocka_unit_test(reading_leaves_no_trace_where_that_is_configured),
         cmocka_unit_test(a_silent_session_ends_and_deletes_nothing),
         cmocka_unit_test(a_server_that_stops_lets_the_running_command_finish),
         cmocka_unit_test(languages_and_utf8_are_as_announced),
