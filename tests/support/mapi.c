@@ -116,7 +116,7 @@ static void read_replies(struct mapi_bed *bed)
     assert_false(w.failed);
 }
 
-void mapi_try(struct mapi_bed *bed)
+static void send_asked(struct mapi_bed *bed)
 {
     struct buf payload = buf_make(SIZE_MAX / 2), frame = buf_make(SIZE_MAX / 2);
 
@@ -129,8 +129,24 @@ void mapi_try(struct mapi_bed *bed)
     buf_done(&payload);
     buf_done(&frame);
     buf_clear(&bed->ask);
+}
+
+void mapi_try(struct mapi_bed *bed)
+{
+    send_asked(bed);
     if (!bed->status && !bed->ec)
         read_replies(bed);
+}
+
+void mapi_send_all(struct mapi_bed *bed)
+{
+    send_asked(bed);
+    struct wire w = wire_of(bed->payload, &bed->arena);
+    uint16_t size = wire_u16(&w);
+
+    wire_bytes(&w, size - 2u);
+    for (size_t i = 0; i < BED_HANDLES && w.rest.len > 0; i++)
+        bed->handles[i] = wire_u32(&w);
 }
 
 void mapi_run(struct mapi_bed *bed)

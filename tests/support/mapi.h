@@ -55,6 +55,8 @@ void mapi_ask_bytes(struct mapi_bed *bed, struct slice rop);
 void mapi_run(struct mapi_bed *bed);
 /* The same, whatever comes of it: see status and ec. */
 void mapi_try(struct mapi_bed *bed);
+/* One Execute of what was asked; of its answer only the handles are read. */
+void mapi_send_all(struct mapi_bed *bed);
 /* An Execute with this RopBuffer; nothing of its answer is read but status, ec and payload. */
 void mapi_try_bytes(struct mapi_bed *bed, struct slice rop_buffer);
 
