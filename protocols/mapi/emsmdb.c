@@ -288,6 +288,6 @@ const struct mapi_operation mapi_emsmdb_operations[] = {
     {"Disconnect",       NEEDS_CONTEXT,  run_disconnect, false, NULL,         NULL},
     {"NotificationWait", NEEDS_CONTEXT,  run_wait,       true,  stop_waiting, stop_waiting},
     {"PING",             NEEDS_NOTHING,  run_ping,       false, NULL,         NULL},
-    {NULL},
+    {.name = NULL},
 };
 /* clang-format on */

@@ -2,5 +2,5 @@
 #include "protocols/mapi/endpoint.h"
 
 const struct mapi_operation mapi_nspi_operations[] = {
-    {NULL},
+    {.name = NULL},
 };

@@ -404,6 +404,6 @@ const struct rop_handler mapi_logon_handlers[] = {
     {ROP_GetOwningServers,      ON_LOGON, 0,                      get_owning_servers},
     {ROP_PublicFolderIsGhosted, ON_LOGON, 0,                      is_ghosted},
     {ROP_GetLocalReplicaIds,    ON_LOGON, 0,                      get_local_ids},
-    {0},
+    {.run = NULL},
 };
 /* clang-format on */

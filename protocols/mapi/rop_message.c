@@ -2,5 +2,5 @@
 #include "protocols/mapi/mapi_int.h"
 
 const struct rop_handler mapi_message_handlers[] = {
-    {0},
+    {.run = NULL},
 };

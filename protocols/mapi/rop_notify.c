@@ -19,5 +19,5 @@ bool mapi_notify_is_pending(struct mapi_context *context)
 }
 
 const struct rop_handler mapi_notify_handlers[] = {
-    {0},
+    {.run = NULL},
 };

@@ -11,5 +11,5 @@ uint32_t mapi_table_open_rows(struct rop_call *call, struct mapi_rows *rows,
 }
 
 const struct rop_handler mapi_table_handlers[] = {
-    {0},
+    {.run = NULL},
 };

@@ -100,7 +100,7 @@ static void put_rop(struct mapi_bed *bed, const struct rop_def *def, uint8_t in,
     buf_done(&rop);
 }
 
-static void send(struct mapi_bed *bed)
+static void send_buffer(struct mapi_bed *bed)
 {
     if (bed->ask.len && bed->ask.len < 0x7000)
         mapi_send_all(bed);
@@ -118,11 +118,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct slice fields = slice_head(slice_from(in, 4), in.ptr[3]);
 
         if (in.ptr[0] == NEXT_BUFFER)
-            send(bed);
+            send_buffer(bed);
         else if (def)
             put_rop(bed, def, in.ptr[1], in.ptr[2], fields);
         in = slice_from(in, 4 + fields.len);
     }
-    send(bed);
+    send_buffer(bed);
     return 0;
 }
