@@ -182,7 +182,31 @@ static struct err get_access(struct store_object *o, uint32_t tag, struct prop_v
     return number(out, o->kind == OBJECT_FOLDER ? 0x3F : 0x7);
 }
 
+static struct err get_access_level(struct store_object *o, uint32_t tag, struct prop_value *out)
+{
+    (void)o, (void)tag;
+    return number(out, 1); /* MAPI_MODIFY ([MS-OXCPRPT] 2.2.1.2) */
+}
+
+static struct err get_instance_number(struct store_object *o, uint32_t tag, struct prop_value *out)
+{
+    (void)o, (void)tag;
+    return number(out, 0); /* in tables without categories ([MS-OXCTABL] 2.2.1.2) */
+}
+
 /* ---- sizes, counts and times ---- */
+
+/* [MS-OXCFOLD] 2.2.2.2.1.8; of a message, when it came into the shadow. */
+static struct err get_deleted_on(struct store_object *o, uint32_t tag, struct prop_value *out)
+{
+    const struct folder_rec *place = o->kind == OBJECT_MESSAGE ? object_place(o) : &o->folder;
+
+    (void)tag;
+    if (!place || !folder_is_deleted(place))
+        return none();
+    out->time = place->shadow == SHADOW_DELETED ? o->row.savedate : place->deleted_on;
+    return OK;
+}
 
 static struct err get_size(struct store_object *o, uint32_t tag, struct prop_value *out)
 {
@@ -243,6 +267,8 @@ static struct err get_folder_number(struct store_object *o, uint32_t tag, struct
         return number(out, f->uidnext);
     case PR_DELETED_COUNT_TOTAL:
         return number(out, f->removed);
+    case PR_HIERARCHY_CHANGE:
+        return number(out, f->hierarchy);
     case PR_LOCAL_COMMIT_TIME_MAX:
         return number(out, f->contents_changed);
     default: /* PR_ASSOCIATED_COUNT */
@@ -269,6 +295,13 @@ static struct err get_folder_class(struct store_object *o, uint32_t tag, struct 
         return none();
     out->bytes = slice_of(o->folder.class, o->folder.class_len);
     return OK;
+}
+
+/* A folder is shown, unless somebody said otherwise. */
+static struct err get_hidden(struct store_object *o, uint32_t tag, struct prop_value *out)
+{
+    (void)o, (void)tag;
+    return number(out, 0);
 }
 
 static struct err get_nothing(struct store_object *o, uint32_t tag, struct prop_value *out)
@@ -471,6 +504,10 @@ static const struct computed table[] = {
     {PR_MAPPING_SIGNATURE,          ALL,                            COMPUTED_FIXED,   get_mapping_signature},
     {PR_OBJECT_TYPE,                ALL,                            COMPUTED_FIXED,   get_object_type},
     {PR_ACCESS,                     OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_access},
+    {PR_ACCESS_LEVEL,               OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_access_level},
+    {PR_INST_ID,                    OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_id},
+    {PR_INSTANCE_NUM,               OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_instance_number},
+    {PR_DELETED_ON,                 OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_deleted_on},
     {PR_DISPLAY_NAME,               OBJECT_FOLDER,                  COMPUTED_SPLIT,   get_folder_name},
     {PR_CONTAINER_CLASS,            OBJECT_FOLDER,                  COMPUTED_SPLIT,   get_folder_class},
     {PR_COMMENT,                    OBJECT_FOLDER,                  COMPUTED_DEFAULT, get_nothing},
@@ -483,6 +520,8 @@ static const struct computed table[] = {
     {PR_ARTICLE_NUMBER_NEXT,        OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
     {PR_DELETED_COUNT_TOTAL,        OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
     {PR_LOCAL_COMMIT_TIME_MAX,      OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
+    {PR_HIERARCHY_CHANGE,           OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
+    {PR_ATTRIBUTE_HIDDEN,           OBJECT_FOLDER,                  COMPUTED_DEFAULT, get_hidden},
     {PR_IPM_APPOINTMENT_ENTRY_ID,   OBJECT_FOLDER,                  COMPUTED_DEFAULT, get_special_entry},
     {PR_IPM_CONTACT_ENTRY_ID,       OBJECT_FOLDER,                  COMPUTED_DEFAULT, get_special_entry},
     {PR_IPM_JOURNAL_ENTRY_ID,       OBJECT_FOLDER,                  COMPUTED_DEFAULT, get_special_entry},

@@ -118,6 +118,7 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
     folder_start_uids(tx, out);
     tx->rec.folders++;
     parent->children++;
+    parent->hierarchy++;
     struct err e = folder_save(tx, parent);
 
     if (!failed(e))
@@ -315,6 +316,7 @@ static struct err one_child_less(struct store_tx *tx, uint64_t fid)
     if (failed(e) || parent.children == 0)
         return failed(e) ? e : ERR(ERR_CORRUPT, "count of a folder's children");
     parent.children--;
+    parent.hierarchy++;
     return folder_save(tx, &parent);
 }
 
@@ -427,6 +429,7 @@ struct err folder_put_under(struct store_tx *tx, struct folder_rec *rec, uint64_
     if (failed(e))
         return e;
     above.children++;
+    above.hierarchy++;
     rec->parent = parent;
     rec->cn = tx_take(tx, 1);
     rec->changed = tx->now;

@@ -361,6 +361,7 @@ void folder_rec_encode(const struct folder_rec *rec, struct record *out)
     add64(out, rec->shadows[SHADOW_DELETED]);
     add64(out, rec->deleted_on);
     add(out, &rec->shadow, 1);
+    add32(out, rec->hierarchy);
     end(out);
 }
 
@@ -374,6 +375,7 @@ static void take_shadows(struct reader *r, struct folder_rec *out)
     out->shadows[SHADOW_DELETED] = old ? 0 : take64(r);
     out->deleted_on = old ? 0 : take64(r);
     out->shadow = old ? SHADOW_NONE : *take(r, 1);
+    out->hierarchy = old ? 0 : take32(r);
 }
 
 struct err folder_rec_decode(struct slice bytes, uint64_t fid, struct folder_rec *out)

@@ -205,6 +205,7 @@ struct folder_rec {
     uint64_t shadows[SHADOW_COUNT]; /* its shadows' FIDs; 0: it has none */
     uint64_t deleted_on;            /* when it was soft-deleted */
     uint8_t shadow;                 /* enum store_shadow: what it is itself */
+    uint32_t hierarchy;             /* how often a folder right below it came or went */
     uint16_t flags;                 /* enum folder_flag */
     uint16_t special;               /* enum store_special */
     uint8_t name_len, class_len;

@@ -121,6 +121,7 @@ static inline uint16_t prop_type(uint32_t tag)
     X(PR_READ, 0x0E69000B, "Read")                                                                 \
     X(PR_ACCESS, 0x0FF40003, "Access")                                                             \
     X(PR_INSTANCE_KEY, 0x0FF60102, "InstanceKey")                                                  \
+    X(PR_ACCESS_LEVEL, 0x0FF70003, "AccessLevel")                                                  \
     X(PR_MAPPING_SIGNATURE, 0x0FF80102, "MappingSignature")                                        \
     X(PR_RECORD_KEY, 0x0FF90102, "RecordKey")                                                      \
     X(PR_STORE_RECORD_KEY, 0x0FFA0102, "StoreRecordKey")                                           \
@@ -192,12 +193,16 @@ static inline uint16_t prop_type(uint32_t tag)
     X(PR_CHANGE_KEY, 0x65E20102, "ChangeKey")                                                      \
     X(PR_PREDECESSOR_CHANGE_LIST, 0x65E30102, "PredecessorChangeList")                             \
     X(PR_RIGHTS, 0x66390003, "Rights")                                                             \
+    X(PR_HIERARCHY_CHANGE, 0x663E0003, "HierarchyChangeNumber")                                    \
+    X(PR_DELETED_ON, 0x668F0040, "DeletedOn")                                                      \
     X(PR_LOCAL_COMMIT_TIME, 0x67090040, "LocalCommitTime")                                         \
     X(PR_LOCAL_COMMIT_TIME_MAX, 0x670A0040, "LocalCommitTimeMax")                                  \
     X(PR_DELETED_COUNT_TOTAL, 0x670B0003, "DeletedCountTotal")                                     \
     X(PR_FOLDER_ID, 0x67480014, "FolderId")                                                        \
     X(PR_PARENT_FOLDER_ID, 0x67490014, "ParentFolderId")                                           \
     X(PR_MID, 0x674A0014, "Mid")                                                                   \
+    X(PR_INST_ID, 0x674D0014, "InstID")                                                            \
+    X(PR_INSTANCE_NUM, 0x674E0003, "InstanceNum")                                                  \
     X(PR_ARTICLE_NUMBER_NEXT, 0x67510003, "InternetArticleNumberNext")                             \
     X(PR_CHANGE_NUMBER, 0x67A40014, "ChangeNumber")                                                \
     X(PR_ASSOCIATED, 0x67AA000B, "Associated")                                                     \

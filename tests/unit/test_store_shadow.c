@@ -613,6 +613,86 @@ static void a_folder_is_not_copied_where_it_cannot_be(void **state)
     assert_int_equal(bed_folder(&f->bed, rq.copy).special, SPECIAL_NONE);
 }
 
+/* ---- what tables show ---- */
+
+/* [MS-OXCFOLD] 2.2.2.2, and the columns that clients ask of a hierarchy table. */
+static void a_folder_answers_what_hierarchy_tables_show(void **state)
+{
+    static const uint32_t tags[] = {
+        PR_FOLDER_ID,
+        PR_PARENT_FOLDER_ID,
+        PR_DISPLAY_NAME,
+        PR_CONTENT_COUNT,
+        PR_CONTENT_UNREAD_COUNT,
+        PR_ASSOCIATED_COUNT,
+        PR_SUBFOLDERS,
+        PR_FOLDER_TYPE,
+        PR_CONTAINER_CLASS,
+        PR_ENTRY_ID,
+        PR_PARENT_ENTRY_ID,
+        PR_ACCESS,
+        PR_ACCESS_LEVEL,
+        PR_RIGHTS,
+        PR_CHANGE_KEY,
+        PR_SOURCE_KEY,
+        PR_PARENT_SOURCE_KEY,
+        PR_PREDECESSOR_CHANGE_LIST,
+        PR_ATTRIBUTE_HIDDEN,
+        PR_HIERARCHY_CHANGE,
+        PR_DELETED_COUNT_TOTAL,
+        PR_LOCAL_COMMIT_TIME,
+        PR_LOCAL_COMMIT_TIME_MAX,
+        PR_INST_ID,
+        PR_INSTANCE_NUM,
+        PR_INSTANCE_KEY,
+        PR_RECORD_KEY,
+        PR_CHANGE_NUMBER,
+        PR_CREATION_TIME,
+        PR_LAST_MODIFICATION_TIME,
+        PR_OBJECT_TYPE,
+        PR_MESSAGE_SIZE,
+        PR_MESSAGE_SIZE_EXTENDED,
+    };
+    struct fixture *f = *state;
+    uint64_t fid = folder_below(f, SPECIAL_IPM_SUBTREE, "x");
+    struct store_object *object = open_object(f, fid);
+    struct store_prop prop;
+
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (failed(store_object_get(object, tags[i], &prop)))
+            fail_msg("no property 0x%08X", tags[i]);
+    assert_code(store_object_get(object, PR_DELETED_ON, &prop), ERR_NOT_FOUND);
+}
+
+static void folders_below_move_the_number_of_the_hierarchy(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = folder_below(f, SPECIAL_IPM_SUBTREE, "x"), below = folder_below(f, fid, "y");
+
+    assert_int_equal(get(f, fid, PR_HIERARCHY_CHANGE).value.number, 1);
+    remove_folder(f, below, true, true, false);
+    assert_int_equal(get(f, fid, PR_HIERARCHY_CHANGE).value.number, 2);
+    assert_ok(move_folder(f, below, fid, "z"));
+    assert_int_equal(get(f, fid, PR_HIERARCHY_CHANGE).value.number, 3);
+}
+
+static void soft_deleted_items_tell_since_when(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = folder_below(f, SPECIAL_IPM_SUBTREE, "x");
+    uint64_t mid = save(f, SPECIAL_INBOX, "m", false);
+    uint64_t parent = (uint64_t)get(f, mid, PR_PARENT_FOLDER_ID).value.number;
+    struct slice entry = get(f, mid, PR_ENTRY_ID).value.bytes;
+
+    delete_mids(f, SPECIAL_INBOX, &mid, 1, false);
+    remove_folder(f, fid, true, true, false);
+    assert_true(get(f, mid, PR_DELETED_ON).value.time > 0);
+    assert_true(get(f, fid, PR_DELETED_ON).value.time > 0);
+    assert_true((uint64_t)get(f, mid, PR_PARENT_FOLDER_ID).value.number == parent);
+    assert_true(slice_eq(get(f, mid, PR_ENTRY_ID).value.bytes, entry));
+    assert_false(get(f, mid, PR_ASSOCIATED).value.number);
+}
+
 /* ---- ids ---- */
 
 static void reserved_ids_are_given_to_nobody_else(void **state)
@@ -663,6 +743,9 @@ int main(void)
         TEST(where_nothing_is_kept_a_soft_delete_is_a_hard_one),
         TEST(a_folder_is_copied_with_all_that_it_has),
         TEST(a_folder_is_not_copied_where_it_cannot_be),
+        TEST(a_folder_answers_what_hierarchy_tables_show),
+        TEST(folders_below_move_the_number_of_the_hierarchy),
+        TEST(soft_deleted_items_tell_since_when),
         TEST(reserved_ids_are_given_to_nobody_else),
     };
 
