@@ -160,6 +160,20 @@ static void fill_ops(struct config *c, cfg_t *file)
                                   &c->net.n_no_logon);
 }
 
+static void fill_mapi(struct config *c, cfg_t *file)
+{
+    cfg_t *mapi = cfg_getsec(file, "mapi");
+
+    c->mapi = (struct mapi_config){
+        .organization = cfg_getstr(mapi, "organization"),
+        .idle_ms = time_of(mapi, "idle-timeout"),
+        .wait_ms = time_of(mapi, "notification-wait"),
+        .max_contexts = count_of(mapi, "sessions-per-user"),
+        .max_objects = count_of(mapi, "objects"),
+        .max_memory = bytes_of(mapi, "unsaved"),
+    };
+}
+
 /* ---- listeners ---- */
 
 static cfg_t *certificate_named(cfg_t *file, const char *title)
@@ -315,6 +329,7 @@ static void fill(struct config *c, cfg_t *file)
     fill_limits(c, file);
     fill_pop3(c, file);
     fill_ops(c, file);
+    fill_mapi(c, file);
     fill_listeners(c, file);
 }
 

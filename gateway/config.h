@@ -13,6 +13,7 @@
 #define GATEPOST_GATEWAY_CONFIG_H
 
 #include "gateway/net/net.h"
+#include "protocols/mapi/mapi.h"
 
 struct config {
     const char *path;
@@ -23,6 +24,7 @@ struct config {
     const char *audit_file;  /* JSON Lines; "" or "-": none */
     uint64_t audit_keep_ms;  /* how long the store keeps records */
     struct net_config net;
+    struct mapi_config mapi; /* without what only a daemon has */
     struct {
         bool json;
         enum log_level level;

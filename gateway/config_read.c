@@ -126,6 +126,15 @@ static cfg_opt_t ops_options[] = {
     CFG_STR_LIST("without-logon", "{127.0.0.0/8, ::1}", CFGF_NONE),
     CFG_END()
 };
+static cfg_opt_t mapi_options[] = {
+    CFG_STR("organization", "Gatepost", CFGF_NONE),
+    CFG_STR("idle-timeout", "15m", CFGF_NONE),
+    CFG_STR("notification-wait", "5m", CFGF_NONE),
+    CFG_INT("sessions-per-user", 100, CFGF_NONE),
+    CFG_INT("objects", 10000, CFGF_NONE),
+    CFG_STR("unsaved", "256M", CFGF_NONE),
+    CFG_END()
+};
 static cfg_opt_t log_options[] = {
     CFG_STR("format", "text", CFGF_NONE),
     CFG_STR("level", "info", CFGF_NONE),
@@ -142,6 +151,7 @@ static cfg_opt_t all_options[] = {
     CFG_SEC("limits", limits_options, CFGF_NONE),
     CFG_SEC("pop3", pop3_options, CFGF_NONE),
     CFG_SEC("ops", ops_options, CFGF_NONE),
+    CFG_SEC("mapi", mapi_options, CFGF_NONE),
     CFG_SEC("log", log_options, CFGF_NONE),
     CFG_FUNC("include", &include_file),
     CFG_BOOL(LAST_KEY, cfg_false, CFGF_NONE),
@@ -482,6 +492,12 @@ static const struct check {
     {"limits", "http-body", want_bytes},
     {"limits", "http-timeout", want_time},
     {"ops", "without-logon", want_network},
+    {"mapi", "organization", want_text},
+    {"mapi", "idle-timeout", want_time},
+    {"mapi", "notification-wait", want_time},
+    {"mapi", "sessions-per-user", want_count},
+    {"mapi", "objects", want_count},
+    {"mapi", "unsaved", want_bytes},
     {"log", "file", want_text},
     {"log", "format", want_log_format},
     {"log", "level", want_log_level},

@@ -163,8 +163,9 @@ static bool open_figures(struct daemon *d)
 
 static bool open_mapi(struct daemon *d)
 {
-    const struct mapi_config config = {.store = d->store};
+    struct mapi_config config = d->config->mapi;
 
+    config.store = d->store;
     d->mapi = mapi_new(&config);
     return true;
 }
@@ -217,6 +218,13 @@ static void reopen_files(struct daemon *d)
         log_event(d->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("why", e.why));
 }
 
+static bool is_same_mapi(const struct mapi_config *a, const struct mapi_config *b)
+{
+    return strcmp(a->organization, b->organization) == 0 && a->idle_ms == b->idle_ms &&
+           a->wait_ms == b->wait_ms && a->max_contexts == b->max_contexts &&
+           a->max_objects == b->max_objects && a->max_memory == b->max_memory;
+}
+
 /* What the running daemon keeps as it was when it started. */
 static void tell_kept(struct daemon *d, const struct config *new)
 {
@@ -233,6 +241,7 @@ static void tell_kept(struct daemon *d, const struct config *new)
         {"store.recover", old->store.recover != new->store.recover},
         {"store.max-folders", old->store.max_folders != new->store.max_folders},
         {"limits.message", old->store.max_message < new->store.max_message},
+        {"mapi", !is_same_mapi(&old->mapi, &new->mapi)},
         {"auth.threads", old->auth.threads != new->auth.threads},
         {"auth.max-waiting", old->auth.max_waiting != new->auth.max_waiting},
     };

@@ -34,8 +34,7 @@ static void enter_handlers(struct mapi *mapi)
 
 static void fill_defaults(struct mapi_config *c)
 {
-    if (!c->organization)
-        c->organization = "Gatepost";
+    c->organization = mem_str(c->organization ? c->organization : "Gatepost");
     if (!c->idle_ms)
         c->idle_ms = IDLE_MS;
     if (!c->wait_ms)
@@ -73,6 +72,7 @@ void mapi_free(struct mapi *mapi)
     if (!mapi)
         return;
     pthread_mutex_destroy(&mapi->mutex);
+    free((char *)mapi->config.organization);
     free(mapi);
 }
 
