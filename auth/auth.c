@@ -136,6 +136,31 @@ void auth_record_event(struct auth *auth, const struct auth_peer *peer, struct s
     write_record(auth, peer, SLICE_EMPTY, identity, reason);
 }
 
+/* ---- back-off ---- */
+
+void auth_throttled(struct auth *auth, void (*each)(void *ctx, const struct auth_throttled *one),
+                    void *ctx)
+{
+    backoff_each(auth->backoff, auth->now().mono_ms, each, ctx);
+}
+
+size_t auth_lift(struct auth *auth, const struct sockaddr_storage *address, struct slice name)
+{
+    struct auth_place place = address ? place_of(address) : (struct auth_place){{0}};
+    struct auth_settings *settings = auth_settings(auth);
+    struct arena arena = ARENA_INIT;
+    struct resolved resolved;
+    struct slice stable = SLICE_EMPTY;
+
+    if (name.len) /* what is counted is the stable form, of unknown names too */
+        (void)!failed(resolve_name(settings, auth->source, name, &arena, &resolved, &stable));
+    size_t n = backoff_lift(auth->backoff, address ? &place : NULL, name.len ? &stable : NULL,
+                            auth->now().mono_ms);
+    settings_unref(settings);
+    arena_done(&arena);
+    return n;
+}
+
 /* ---- names and sessions ---- */
 
 struct err auth_resolve(struct auth *auth, struct slice given, struct arena *in,

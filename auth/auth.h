@@ -321,6 +321,29 @@ struct err auth_session_enter(struct auth *auth, const struct auth_peer *peer,
                               struct slice identity) MUST_USE;
 void auth_session_leave(struct auth *auth, const struct auth_peer *peer, struct slice identity);
 
+/* ---- back-off, for administrators ---- */
+
+struct auth_throttled {
+    struct slice address; /* "192.0.2.7", "2001:db8:1:2::/64"; empty: from anywhere */
+    struct slice name;    /* canonical, or as it was tried; empty: any */
+    uint64_t failures;    /* that still count */
+    uint64_t wait_ms; /* so long yet; 0: a name under attack, for which nobody waits by itself */
+};
+
+/*
+ * Addresses that must wait, names for which an address must wait, and names under attack; those
+ * that failed last come first. `each` may not call auth. Any thread.
+ */
+void auth_throttled(struct auth *auth, void (*each)(void *ctx, const struct auth_throttled *one),
+                    void *ctx);
+
+/*
+ * Forget the failures of an address, whatever names it tried (NULL: of all), or for a name as
+ * typed, wherever it was tried (empty: any). Returns how many of auth_throttled()'s are lifted by
+ * it.
+ */
+size_t auth_lift(struct auth *auth, const struct sockaddr_storage *address, struct slice name);
+
 /* ---- names and secrets ---- */
 
 /*

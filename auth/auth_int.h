@@ -50,6 +50,9 @@ struct auth_place place_of(const struct sockaddr_storage *address);
 /* "192.0.2.7" and the port; "" and 0 of what has none. `text` has room for 64. */
 unsigned place_text(const struct sockaddr_storage *address, char text[64]);
 
+/* "192.0.2.7", "2001:db8:1:2::/64", or "unix". */
+void place_put(struct auth_place place, char text[64]);
+
 /* ---- names ---- */
 
 enum { NAME_MAX_CANONICAL = 255 };
@@ -175,6 +178,14 @@ void backoff_failed(struct backoff *backoff, struct auth_place place, struct sli
                     struct slice secret, uint64_t now_ms);
 void backoff_succeeded(struct backoff *backoff, struct auth_place place, struct slice name,
                        uint64_t now_ms);
+
+/* Who must wait, and names under attack; under the lock, so `each` must be short. */
+void backoff_each(struct backoff *backoff, uint64_t now_ms,
+                  void (*each)(void *ctx, const struct auth_throttled *one), void *ctx);
+
+/* Forget what was counted for the place, for the name, or for all (both NULL). See auth_lift(). */
+size_t backoff_lift(struct backoff *backoff, const struct auth_place *place,
+                    const struct slice *name, uint64_t now_ms);
 
 /* ---- sessions ---- */
 

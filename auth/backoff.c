@@ -14,8 +14,8 @@
  * on rightly before does not wait for what others at that address do (an office behind NAT). The
  * same wrong secret sent again, by a phone that was not told of the new one, counts once.
  *
- * Memory is bounded: the entry that was unused longest goes. Names and secrets are kept as keyed
- * hashes only; the key is random and dies with the process.
+ * Memory is bounded: the entry that was unused longest goes. Secrets are kept as keyed hashes only,
+ * and so are names until somebody must wait for them; the key is random and dies with the process.
  */
 #include <openssl/rand.h>
 
@@ -36,8 +36,14 @@ enum {
 
 static const uint64_t good_for_ms = 30ull * 24 * 3600 * 1000;
 
+enum counted { OF_ADDRESS, OF_NAME, OF_PAIR };
+
 struct entry {
     uint8_t key[KEY];
+    enum counted of;
+    struct auth_place place;     /* but of a name */
+    uint8_t name_key[KEY];       /* but of an address */
+    char *name;                  /* as it is shown; NULL until it is of interest */
     struct entry *chain;         /* in its bucket */
     struct entry *newer, *older; /* by use */
     uint64_t count, counted_ms;
@@ -71,13 +77,19 @@ static void table_init(struct table *t, size_t max)
     t->buckets = mem_array(t->n_buckets, sizeof *t->buckets);
 }
 
+static void entry_free(struct entry *e)
+{
+    free(e->name);
+    free(e);
+}
+
 static void table_done(struct table *t)
 {
     while (t->oldest) {
         struct entry *e = t->oldest;
 
         t->oldest = e->newer;
-        free(e);
+        entry_free(e);
     }
     free(t->buckets);
 }
@@ -114,15 +126,15 @@ static struct entry *table_find(struct table *t, const uint8_t key[KEY])
     return e;
 }
 
-static void drop_oldest(struct table *t)
+static void drop(struct table *t, struct entry *e)
 {
-    struct entry *e = t->oldest, **at = bucket(t, e->key);
+    struct entry **at = bucket(t, e->key);
 
     while (*at != e)
         at = &(*at)->chain;
     *at = e->chain;
     unlink_use(t, e);
-    free(e);
+    entry_free(e);
     t->n--;
 }
 
@@ -135,7 +147,7 @@ static struct entry *table_use(struct table *t, const uint8_t key[KEY])
         unlink_use(t, e);
     } else {
         if (t->n >= t->max)
-            drop_oldest(t);
+            drop(t, t->oldest);
         e = mem_new(sizeof *e);
         memcpy(e->key, key, KEY);
         e->chain = *bucket(t, key);
@@ -216,6 +228,42 @@ static uint64_t secret_hash(const struct backoff *b, struct slice name, struct s
     return out ? out : 1;
 }
 
+/* ---- entries of the three kinds ---- */
+
+static struct entry *use_address(struct backoff *b, const struct keys *k, struct auth_place place)
+{
+    struct entry *e = table_use(&b->failures, k->address);
+
+    e->of = OF_ADDRESS;
+    e->place = place;
+    return e;
+}
+
+static struct entry *use_name(struct backoff *b, const struct keys *k)
+{
+    struct entry *e = table_use(&b->failures, k->name);
+
+    e->of = OF_NAME;
+    memcpy(e->name_key, k->name, KEY);
+    return e;
+}
+
+static struct entry *use_pair(struct backoff *b, const struct keys *k, struct auth_place place)
+{
+    struct entry *e = table_use(&b->failures, k->pair);
+
+    e->of = OF_PAIR;
+    e->place = place;
+    memcpy(e->name_key, k->name, KEY);
+    return e;
+}
+
+static void keep_name(struct entry *e, struct slice name)
+{
+    if (!e->name)
+        e->name = mem_slice_str(slice_head(name, NAME_MAX_CANONICAL));
+}
+
 /* ---- what the header promises ---- */
 
 struct backoff *backoff_new(size_t max_entries)
@@ -269,16 +317,20 @@ void backoff_failed(struct backoff *backoff, struct auth_place place, struct sli
     uint64_t hash = secret_hash(backoff, name, secret);
 
     pthread_mutex_lock(&backoff->mutex);
-    struct entry *pair = table_use(&backoff->failures, k.pair);
+    struct entry *pair = use_pair(backoff, &k, place);
     if (!seen_before(pair, hash)) {
-        struct entry *all = table_use(&backoff->failures, k.name);
-        struct entry *address = table_use(&backoff->failures, k.address);
+        struct entry *all = use_name(backoff, &k);
+        struct entry *address = use_address(backoff, &k, place);
 
         if (!seen_before(all, hash))
             count_one(all, now_ms);
         bool attacked = all->count / ONE > NAME_ATTACKED;
         count_one(pair, now_ms);
         set_wait(pair, attacked ? PAIR_FREE_UNDER_ATTACK : PAIR_FREE, now_ms);
+        if (pair->until_ms > now_ms)
+            keep_name(pair, name);
+        if (attacked)
+            keep_name(all, name);
         count_one(address, now_ms);
         set_wait(address, ADDRESS_FREE, now_ms);
     }
@@ -296,4 +348,63 @@ void backoff_succeeded(struct backoff *backoff, struct auth_place place, struct 
     if (pair)
         pair->count = pair->until_ms = 0;
     pthread_mutex_unlock(&backoff->mutex);
+}
+
+/* ---- seen and lifted ---- */
+
+static bool is_attacked(const struct entry *e, uint64_t now_ms)
+{
+    struct entry now = *e;
+
+    decay(&now, now_ms);
+    return e->of == OF_NAME && now.count / ONE > NAME_ATTACKED;
+}
+
+static void tell(const struct entry *e, uint64_t now_ms,
+                 void (*each)(void *ctx, const struct auth_throttled *one), void *ctx)
+{
+    char address[64] = "";
+    struct entry now = *e;
+
+    decay(&now, now_ms);
+    if (e->of != OF_NAME)
+        place_put(e->place, address);
+    each(ctx, &(struct auth_throttled){
+                  .address = slice_str(address),
+                  .name = slice_str(e->name),
+                  .failures = (now.count + ONE / 2) / ONE,
+                  .wait_ms = e->until_ms > now_ms ? e->until_ms - now_ms : 0,
+              });
+}
+
+void backoff_each(struct backoff *backoff, uint64_t now_ms,
+                  void (*each)(void *ctx, const struct auth_throttled *one), void *ctx)
+{
+    pthread_mutex_lock(&backoff->mutex);
+    for (const struct entry *e = backoff->failures.newest; e; e = e->older)
+        if (e->until_ms > now_ms || is_attacked(e, now_ms))
+            tell(e, now_ms, each, ctx);
+    pthread_mutex_unlock(&backoff->mutex);
+}
+
+size_t backoff_lift(struct backoff *backoff, const struct auth_place *place,
+                    const struct slice *name, uint64_t now_ms)
+{
+    uint8_t name_key[32] = {0};
+    size_t n = 0;
+
+    if (name)
+        auth_hmac(backoff->key, (const struct slice[]){S("name"), *name}, 2, name_key);
+    pthread_mutex_lock(&backoff->mutex);
+    for (struct entry *e = backoff->failures.newest, *older; e; e = older) {
+        older = e->older;
+        if (place && (e->of == OF_NAME || memcmp(&e->place, place, sizeof *place) != 0))
+            continue;
+        if (name && (e->of == OF_ADDRESS || memcmp(e->name_key, name_key, KEY) != 0))
+            continue;
+        n += e->until_ms > now_ms || is_attacked(e, now_ms);
+        drop(&backoff->failures, e);
+    }
+    pthread_mutex_unlock(&backoff->mutex);
+    return n;
 }

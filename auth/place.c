@@ -48,3 +48,17 @@ unsigned place_text(const struct sockaddr_storage *address, char text[64])
         inet_ntop(AF_INET6, &v6->sin6_addr, text, 64);
     return ntohs(v6->sin6_port);
 }
+
+void place_put(struct auth_place place, char text[64])
+{
+    struct in6_addr site = {0};
+
+    snprintf(text, 64, "unix");
+    if (place.bytes[0] == 4)
+        inet_ntop(AF_INET, place.bytes + 1, text, 64);
+    if (place.bytes[0] != 6)
+        return;
+    memcpy(&site, place.bytes + 1, 8);
+    inet_ntop(AF_INET6, &site, text, 60);
+    memcpy(text + strlen(text), "/64", sizeof "/64");
+}

@@ -24,6 +24,8 @@ const struct cli_command cli_commands[] = {
     {"auth compare", cli_auth_compare, 0, 0, cli_auth_compare_options, "[--since T] [--until T] [--user U] [--protocol P]", "users whose outcome differs between protocols"},
     {"auth explain", cli_auth_explain, 1, 1, no_options, "USER", "what would succeed, on which listener, by which mechanism, and why not"},
     {"auth probe", cli_auth_probe, 1, 1, cli_user_add_options, "USER [--password-stdin]", "log on over every listener, by every mechanism, with one secret"},
+    {"auth throttled", cli_auth_throttled, 0, 0, no_options, "", "who must wait after wrong secrets, and for how long"},
+    {"auth lift", cli_auth_lift, 0, 0, cli_auth_lift_options, "--address A | --user U | --address A --user U | --all", "forget wrong secrets, so that nobody must wait for them"},
     {"store stat", cli_store_stat, 0, 0, no_options, "", "figures of the store"},
     {"store verify", cli_store_verify, 0, 0, no_options, "", "check every invariant of the store, while it is in use"},
     {"store compact", cli_store_compact, 0, 0, no_options, "", "rewrite the store without its free pages; the daemon must not run"},

@@ -83,6 +83,8 @@ int cli_auth_report(struct cli *cli);
 int cli_auth_compare(struct cli *cli);
 int cli_auth_explain(struct cli *cli);
 int cli_auth_probe(struct cli *cli);
+int cli_auth_throttled(struct cli *cli);
+int cli_auth_lift(struct cli *cli);
 int cli_store_stat(struct cli *cli);
 int cli_store_verify(struct cli *cli);
 int cli_store_compact(struct cli *cli);
@@ -95,6 +97,7 @@ int cli_version(struct cli *cli);
 extern const struct cli_option cli_user_add_options[];
 extern const struct cli_option cli_import_options[];
 extern const struct cli_option cli_auth_log_options[];
+extern const struct cli_option cli_auth_lift_options[];
 extern const struct cli_option cli_store_prop_options[];
 extern const struct cli_option cli_auth_report_options[];
 extern const struct cli_option cli_auth_compare_options[];
@@ -111,6 +114,12 @@ struct cli_world {
     struct store *store;
     struct accounts *accounts;
 };
+
+/*
+ * The configuration alone, for who needs not more, as the user whom it names; config_free() it. On
+ * failure says so and returns false.
+ */
+bool cli_config(const struct cli *cli, struct config **out);
 
 /* Opens what the configuration names; on failure says so and returns false. */
 bool cli_open(const struct cli *cli, struct cli_world *world);

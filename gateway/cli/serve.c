@@ -17,6 +17,7 @@
 #include "gateway/audit_sink.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
+#include "gateway/control.h"
 #include "gateway/figures.h"
 #include "gateway/identity.h"
 #include "gateway/log_file.h"
@@ -37,6 +38,7 @@ struct daemon {
     struct logon_counters *logons;
     struct auth *auth;
     struct figures *figures;
+    struct control *control;
     struct mapi *mapi;
     sigset_t signals;
 };
@@ -168,6 +170,13 @@ static bool open_mapi(struct daemon *d)
     config.store = d->store;
     d->mapi = mapi_new(&config);
     return true;
+}
+
+static bool open_control(struct daemon *d)
+{
+    struct err e = control_new(d->config->store.dir, d->auth, d->log, &d->control);
+
+    return failed(e) ? say(d, "control socket", e) : true;
 }
 
 /* ---- running ---- */
@@ -343,6 +352,7 @@ static void await_answers(struct daemon *d)
 /* Answers that are still under way go to workers, so these stop last. */
 static void stop(struct daemon *d)
 {
+    control_free(d->control);
     figures_free(d->figures);
     auth_free(d->auth);
     mapi_close(d->mapi);
@@ -384,7 +394,7 @@ int cli_serve(struct cli *cli)
     setrlimit(RLIMIT_CORE, &no_core); /* a core would hold secrets */
     net_raise_file_limit();
     bool good = load(&d) && open_log(&d) && bind_all(&d) && become_user(&d) && open_store(&d) &&
-                open_auth(&d) && open_figures(&d) && open_mapi(&d);
+                open_auth(&d) && open_figures(&d) && open_control(&d) && open_mapi(&d);
     if (good)
         run(&d);
     stop(&d);

@@ -57,11 +57,24 @@ static bool open_store(const struct cli *cli, struct cli_world *world)
     return true;
 }
 
+bool cli_config(const struct cli *cli, struct config **out)
+{
+    struct config *config;
+
+    if (!load_config(cli, &config))
+        return false;
+    if (!become_store_user(cli, config->user)) {
+        config_free(config);
+        return false;
+    }
+    *out = config;
+    return true;
+}
+
 bool cli_open(const struct cli *cli, struct cli_world *world)
 {
     *world = (struct cli_world){NULL, NULL, NULL};
-    if (load_config(cli, &world->config) && become_store_user(cli, world->config->user) &&
-        open_store(cli, world))
+    if (cli_config(cli, &world->config) && open_store(cli, world))
         return true;
     cli_close(world);
     return false;

@@ -238,6 +238,102 @@ static void what_was_no_guess_does_not_count(void **state)
     auth_fixture_free(f);
 }
 
+/* ---- seen and lifted ---- */
+
+static void put_throttled(void *ctx, const struct auth_throttled *one)
+{
+    buf_printf(ctx, "%.*s %.*s %llu %llu\n", SLICE_ARG(one->address), SLICE_ARG(one->name),
+               (unsigned long long)one->failures, (unsigned long long)one->wait_ms);
+}
+
+static void assert_throttled(struct backoff *b, uint64_t now, const char *want)
+{
+    struct buf text = buf_make(1 << 20);
+
+    backoff_each(b, now, put_throttled, &text);
+    assert_slice(buf_slice(&text), want);
+    buf_done(&text);
+}
+
+static struct auth_place v4(uint8_t last)
+{
+    return (struct auth_place){{4, 192, 0, 2, last}};
+}
+
+static void who_waits_is_told_and_for_how_long(void **state)
+{
+    struct backoff *b = backoff_new(1000);
+    const struct auth_place site = {{6, 0x20, 1, 0xd, 0xb8, 0, 1, 0, 2}};
+
+    (void)state;
+    guess(b, v4(1), S("alice"), 4, 0);
+    assert_throttled(b, 0, "");
+    guess(b, v4(1), S("alice"), 1, 0);
+    assert_throttled(b, 0, "192.0.2.1 alice 5 2000\n");
+    assert_throttled(b, 1500, "192.0.2.1 alice 5 500\n");
+    assert_throttled(b, 2000, "");
+    for (unsigned i = 0; i < 10; i++) {
+        char name[10];
+
+        snprintf(name, sizeof name, "n%u", i);
+        guess(b, site, slice_str(name), 1, 2000);
+    }
+    assert_throttled(b, 2000, "2001:db8:1:2::/64  10 2000\n");
+    backoff_free(b);
+}
+
+static void a_name_under_attack_is_told_though_nobody_waits_for_it(void **state)
+{
+    struct backoff *b = backoff_new(1000);
+
+    (void)state;
+    for (uint8_t i = 0; i < 22; i++)
+        guess(b, v4(i), S("alice"), 1, 0);
+    assert_throttled(b, 3000, " alice 22 0\n");
+    assert_throttled(b, 60 * minute, "");
+    backoff_free(b);
+}
+
+/* alice from 1 and 2, bob from 2, address 2. */
+static struct backoff *some_wait(void)
+{
+    struct backoff *b = backoff_new(1000);
+
+    guess(b, v4(1), S("alice"), 5, 0);
+    guess(b, v4(2), S("alice"), 5, 0);
+    guess(b, v4(2), S("bob"), 5, 0);
+    return b;
+}
+
+static void what_is_lifted_is_lifted_and_nothing_else(void **state)
+{
+    const struct auth_place one = v4(1), two = v4(2), three = v4(3);
+    const struct slice alice = S("alice"), nobody = S("nobody");
+    struct backoff *b = some_wait();
+
+    (void)state;
+    assert_int_equal(backoff_lift(b, &three, NULL, 0), 0);
+    assert_int_equal(backoff_lift(b, NULL, &nobody, 0), 0);
+    assert_int_equal(backoff_lift(b, &two, NULL, 0), 3);
+    assert_throttled(b, 0, "192.0.2.1 alice 5 2000\n");
+    assert_false(backoff_refuses(b, two, S("alice"), 0));
+    assert_false(backoff_refuses(b, two, S("carol"), 0));
+    assert_true(backoff_refuses(b, one, S("alice"), 0));
+    backoff_free(b);
+
+    b = some_wait();
+    assert_int_equal(backoff_lift(b, NULL, &alice, 0), 2);
+    assert_throttled(b, 0, "192.0.2.2  10 2000\n192.0.2.2 bob 5 2000\n");
+    assert_false(backoff_refuses(b, one, alice, 0));
+    assert_int_equal(backoff_lift(b, &two, &alice, 0), 0);
+    assert_int_equal(backoff_lift(b, NULL, NULL, 0), 2);
+    assert_throttled(b, 0, "");
+    assert_false(backoff_refuses(b, two, S("bob"), 0));
+    guess(b, two, S("bob"), 4, 0); /* the count is gone too */
+    assert_false(backoff_refuses(b, two, S("bob"), 0));
+    backoff_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +348,9 @@ int main(void)
         cmocka_unit_test(attempts_are_refused_by_the_same_rules_at_every_door),
         cmocka_unit_test(unknown_names_wait_like_known_ones),
         cmocka_unit_test(what_was_no_guess_does_not_count),
+        cmocka_unit_test(who_waits_is_told_and_for_how_long),
+        cmocka_unit_test(a_name_under_attack_is_told_though_nobody_waits_for_it),
+        cmocka_unit_test(what_is_lifted_is_lifted_and_nothing_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
