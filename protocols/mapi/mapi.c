@@ -25,6 +25,7 @@ static void enter_handlers(struct mapi *mapi)
         mapi_message_handlers,    mapi_property_handlers,   mapi_recipient_handlers,
         mapi_attachment_handlers, mapi_stream_handlers,     mapi_notify_handlers,
         mapi_transport_handlers,  mapi_permission_handlers, mapi_search_handlers,
+        mapi_later_handlers,
     };
 
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)

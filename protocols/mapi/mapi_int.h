@@ -158,6 +158,7 @@ extern const struct rop_handler mapi_notify_handlers[];     /* rop_notify.c */
 extern const struct rop_handler mapi_transport_handlers[];  /* rop_transport.c */
 extern const struct rop_handler mapi_permission_handlers[]; /* rop_permission.c */
 extern const struct rop_handler mapi_search_handlers[];     /* rop_search.c */
+extern const struct rop_handler mapi_later_handlers[];      /* rop_later.c */
 
 /* ---- tables of what is at hand ---- */
 

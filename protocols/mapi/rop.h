@@ -35,6 +35,18 @@ struct rop_folder_ids {
     uint64_t ids[ROP_FOLDER_IDS];
 };
 
+struct rop_long_ids {
+    size_t n;
+    const struct rop_long_id *items;
+};
+
+/* What a client keeps of a public folder: the GUID comes with its first piece. */
+struct rop_user_data {
+    uint32_t offset;
+    struct slice bytes;
+    struct rop_guid replica;
+};
+
 struct rop_numbers {
     size_t n;
     const uint32_t *items;
@@ -139,6 +151,9 @@ struct rop_help {
     X(text16, struct slice, "2 bytes of length, 8-bit text with its NUL")                          \
     X(typed, struct slice, "TypedString")                                                          \
     X(bin16, struct slice, "2 bytes of length, bytes")                                             \
+    X(bin32, struct slice, "4 bytes of length, bytes")                                             \
+    X(long_ids, struct rop_long_ids, "2 bytes of count, LongTermIDs")                              \
+    X(user_data, struct rop_user_data, "4 bytes of offset, then as bin16; a GUID if it is 0")      \
     X(asz_all, struct slice, "8-bit texts")                                                        \
     X(tags, struct rop_numbers, "2 bytes of count, property tags")                                 \
     X(numbers, struct rop_numbers, "2 bytes of count, 4 bytes each")                               \
@@ -161,6 +176,7 @@ struct rop_help {
     X(address_types, struct rop_texts, "2 bytes of count, 2 of size, 8-bit texts")                 \
     X(help, struct rop_help, "2 bytes of size, file, and its name where it has one")               \
     X(read_size, uint32_t, "2 bytes; where they are 0xBABE 4 more, which then count")              \
+    X(buffer_size, uint16_t, "2 bytes; where they are 0xBABE 2 more, which then count")            \
     X(events, uint16_t, "2 bytes, and one of reserve where they have 0x0400")
 
 enum rop_kind {

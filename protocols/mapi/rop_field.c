@@ -100,6 +100,20 @@ static void put_read_size(struct rop_writing *wr, const uint32_t *from)
         wire_put_u32(wr->out, *from);
 }
 
+static void read_buffer_size(struct rop_reading *r, uint16_t *to)
+{
+    *to = wire_u16(r->w);
+    if (*to == ROP_READ_MORE)
+        *to = wire_u16(r->w);
+}
+
+static void put_buffer_size(struct rop_writing *wr, const uint16_t *from)
+{
+    if (*from == ROP_READ_MORE)
+        wire_put_u16(wr->out, ROP_READ_MORE);
+    wire_put_u16(wr->out, *from);
+}
+
 enum { EVENTS_EXTENDED = 0x0400 };
 
 static void read_events(struct rop_reading *r, uint16_t *to)
@@ -201,6 +215,33 @@ static void put_bin16(struct rop_writing *wr, const struct slice *from)
         wr->out->failed = true;
     wire_put_u16(wr->out, (uint16_t)from->len);
     buf_put(wr->out, *from);
+}
+
+static void read_bin32(struct rop_reading *r, struct slice *to)
+{
+    *to = wire_bytes(r->w, wire_u32(r->w));
+}
+
+static void put_bin32(struct rop_writing *wr, const struct slice *from)
+{
+    wire_put_u32(wr->out, (uint32_t)from->len);
+    buf_put(wr->out, *from);
+}
+
+static void read_user_data(struct rop_reading *r, struct rop_user_data *to)
+{
+    to->offset = wire_u32(r->w);
+    read_bin16(r, &to->bytes);
+    if (to->offset == 0)
+        read_guid(r, &to->replica);
+}
+
+static void put_user_data(struct rop_writing *wr, const struct rop_user_data *from)
+{
+    wire_put_u32(wr->out, from->offset);
+    put_bin16(wr, &from->bytes);
+    if (from->offset == 0)
+        put_guid(wr, &from->replica);
 }
 
 /* With the NUL counted; some clients leave it away, and some send nothing at all. */
@@ -337,6 +378,22 @@ static void put_ids(struct rop_writing *wr, const struct rop_ids *from)
     put_count(wr, from->n);
     for (size_t i = 0; i < from->n; i++)
         wire_put_u64(wr->out, from->items[i]);
+}
+
+static void read_long_ids(struct rop_reading *r, struct rop_long_ids *to)
+{
+    struct rop_long_id *items = list_new(r, sizeof *items, 24, &to->n);
+
+    for (size_t i = 0; i < to->n; i++)
+        read_long_id(r, &items[i]);
+    to->items = items;
+}
+
+static void put_long_ids(struct rop_writing *wr, const struct rop_long_ids *from)
+{
+    put_count(wr, from->n);
+    for (size_t i = 0; i < from->n; i++)
+        put_long_id(wr, &from->items[i]);
 }
 
 static void read_property_ids(struct rop_reading *r, struct rop_property_ids *to)

@@ -390,6 +390,51 @@ static uint32_t is_ghosted(struct rop_call *call)
     return EC_SUCCESS;
 }
 
+/* ---- what a client knows of public folders (3.2.5.10 to 3.2.5.13): nothing is kept ---- */
+
+/* The list may be empty. */
+static uint32_t get_user_long_ids(struct rop_call *call)
+{
+    (void)call;
+    return EC_SUCCESS;
+}
+
+static uint32_t get_user_guid(struct rop_call *call)
+{
+    (void)call;
+    return EC_NOT_FOUND;
+}
+
+static uint32_t read_user(struct rop_call *call)
+{
+    struct rop_read_user_reply *reply = call->reply;
+
+    reply->finished = true;
+    return EC_SUCCESS;
+}
+
+/*
+ * DEVIATES: [MS-OXCSTOR] 3.2.5.13 has it kept. It is of folders in a public store, and there is
+ * none that a client could have opened.
+ */
+static uint32_t write_user(struct rop_call *call)
+{
+    (void)call;
+    return EC_NOT_SUPPORTED;
+}
+
+/* ---- ids that a client gives up ([MS-OXCFXICS] 3.2.5.9.4.8) ---- */
+
+/* Of those that were reserved none is used by anybody else: there is nothing to be done. */
+static uint32_t set_midset_deleted(struct rop_call *call)
+{
+    const struct rop_set_midset_deleted *rq = call->fields;
+    struct wire w = wire_of(rq->ranges, call->arena);
+    uint32_t n = wire_u32(&w);
+
+    return !w.failed && w.rest.len == 48ull * n ? EC_SUCCESS : EC_RPC_FORMAT;
+}
+
 #define ON_LOGON MAPI_LOGON, 0, EC_NOT_SUPPORTED
 
 /* clang-format off */
@@ -404,6 +449,12 @@ const struct rop_handler mapi_logon_handlers[] = {
     {ROP_GetOwningServers,      ON_LOGON, 0,                      get_owning_servers},
     {ROP_PublicFolderIsGhosted, ON_LOGON, 0,                      is_ghosted},
     {ROP_GetLocalReplicaIds,    ON_LOGON, 0,                      get_local_ids},
+    {ROP_GetPerUserLongTermIds, ON_LOGON, 0,                      get_user_long_ids},
+    {ROP_GetPerUserGuid,        ON_LOGON, 0,                      get_user_guid},
+    {ROP_ReadPerUserInformation,  ON_LOGON, 0,                    read_user},
+    {ROP_WritePerUserInformation, ON_LOGON, 0,                    write_user},
+    {ROP_SetLocalReplicaMidsetDeleted, MAPI_LOGON | MAPI_FOLDER, 0, EC_NOT_SUPPORTED, 0,
+                                                                  set_midset_deleted},
     {.run = NULL},
 };
 /* clang-format on */

@@ -77,6 +77,7 @@
     X(0x3E, GetPermissionsTable, get_permissions_table, HEAD_IN_OUT, FORM_SUCCESS, "2.2.10.2")     \
     X(0x3F, GetRulesTable, get_rules_table, HEAD_IN_OUT, FORM_SUCCESS, "2.2.11.2")                 \
     X(0x40, ModifyPermissions, modify_permissions, HEAD_IN, FORM_SUCCESS, "2.2.10.1")              \
+    X(0x41, ModifyRules, modify_rules, HEAD_IN, FORM_SUCCESS, "2.2.11.1")                          \
     X(0x42, GetOwningServers, get_owning_servers, HEAD_IN, FORM_SUCCESS, "2.2.3.6")                \
     X(0x43, LongTermIdFromId, long_id_from_id, HEAD_IN, FORM_SUCCESS, "2.2.3.8")                   \
     X(0x44, IdFromLongTermId, id_from_long_id, HEAD_IN, FORM_SUCCESS, "2.2.3.9")                   \
@@ -86,12 +87,19 @@
     X(0x48, SpoolerLockMessage, lock_message, HEAD_IN, FORM_SUCCESS, "2.2.7.5")                    \
     X(0x49, GetAddressTypes, get_address_types, HEAD_IN, FORM_SUCCESS, "2.2.7.3")                  \
     X(0x4A, TransportSend, transport_send, HEAD_IN, FORM_SUCCESS, "2.2.7.6")                       \
+    X(0x4B, FastTransferSourceCopyMessages, fx_messages, HEAD_IN_OUT, FORM_SUCCESS, "2.2.12.6")    \
+    X(0x4C, FastTransferSourceCopyFolder, fx_folder, HEAD_IN_OUT, FORM_SUCCESS, "2.2.12.5")        \
+    X(0x4D, FastTransferSourceCopyTo, fx_copy_to, HEAD_IN_OUT, FORM_SUCCESS, "2.2.12.7")           \
+    X(0x4E, FastTransferSourceGetBuffer, fx_get_buffer, HEAD_IN, FORM_ALWAYS, "2.2.12.4")          \
     X(0x4F, FindRow, find_row, HEAD_IN, FORM_SUCCESS, "2.2.5.13")                                  \
     X(0x50, Progress, progress, HEAD_IN, FORM_SUCCESS, "2.2.8.13")                                 \
     X(0x51, TransportNewMail, transport_new_mail, HEAD_IN, FORM_SUCCESS, "2.2.7.7")                \
     X(0x52, GetValidAttachments, get_valid_attachments, HEAD_IN, FORM_SUCCESS, "2.2.6.18")         \
+    X(0x53, FastTransferDestinationConfigure, fx_configure, HEAD_IN_OUT, FORM_SUCCESS, "2.2.12.1") \
+    X(0x54, FastTransferDestinationPutBuffer, fx_put_buffer, HEAD_IN, FORM_ALWAYS, "2.2.12.2")     \
     X(0x55, GetNamesFromPropertyIds, get_names, HEAD_IN, FORM_SUCCESS, "2.2.8.2")                  \
     X(0x56, GetPropertyIdsFromNames, get_ids, HEAD_IN, FORM_SUCCESS, "2.2.8.1")                    \
+    X(0x57, UpdateDeferredActionMessages, update_deferred, HEAD_IN, FORM_SUCCESS, "2.2.11.3")      \
     X(0x58, EmptyFolder, empty_folder, HEAD_IN, FORM_ALWAYS, "2.2.4.9")                            \
     X(0x59, ExpandRow, expand_row, HEAD_IN, FORM_SUCCESS, "2.2.5.16")                              \
     X(0x5A, CollapseRow, collapse_row, HEAD_IN, FORM_SUCCESS, "2.2.5.17")                          \
@@ -100,22 +108,41 @@
     X(0x5D, CommitStream, commit_stream, HEAD_IN, FORM_SUCCESS, "2.2.9.5")                         \
     X(0x5E, GetStreamSize, get_stream_size, HEAD_IN, FORM_SUCCESS, "2.2.9.6")                      \
     X(0x5F, QueryNamedProperties, query_names, HEAD_IN, FORM_SUCCESS, "2.2.8.10")                  \
+    X(0x60, GetPerUserLongTermIds, get_user_long_ids, HEAD_IN, FORM_SUCCESS, "2.2.3.10")           \
+    X(0x61, GetPerUserGuid, get_user_guid, HEAD_IN, FORM_SUCCESS, "2.2.3.11")                      \
+    X(0x63, ReadPerUserInformation, read_user, HEAD_IN, FORM_SUCCESS, "2.2.3.12")                  \
+    X(0x64, WritePerUserInformation, write_user, HEAD_IN, FORM_SUCCESS, "2.2.3.13")                \
     X(0x66, SetReadFlags, set_read_flags, HEAD_IN, FORM_ALWAYS, "2.2.6.10")                        \
     X(0x67, CopyProperties, copy_properties, HEAD_SOURCE_DEST, FORM_DEST_SUCCESS, "2.2.8.11")      \
     X(0x68, GetReceiveFolderTable, get_receive_folders, HEAD_IN, FORM_SUCCESS, "2.2.3.4")          \
+    X(0x69, FastTransferSourceCopyProperties, fx_props, HEAD_IN_OUT, FORM_SUCCESS, "2.2.12.8")     \
     X(0x6B, GetCollapseState, get_collapse_state, HEAD_IN, FORM_SUCCESS, "2.2.5.18")               \
     X(0x6C, SetCollapseState, set_collapse_state, HEAD_IN, FORM_SUCCESS, "2.2.5.19")               \
     X(0x6D, GetTransportFolder, get_transport_folder, HEAD_IN, FORM_SUCCESS, "2.2.7.8")            \
     X(0x6F, OptionsData, options_data, HEAD_IN, FORM_SUCCESS, "2.2.7.9")                           \
+    X(0x70, SynchronizationConfigure, ics_configure, HEAD_IN_OUT, FORM_SUCCESS, "2.2.13.1")        \
+    X(0x72, SynchronizationImportMessageChange, ics_change, HEAD_IN_OUT, FORM_SUCCESS, "2.2.13.2") \
+    X(0x73, SynchronizationImportHierarchyChange, ics_folder, HEAD_IN, FORM_SUCCESS, "2.2.13.4")   \
+    X(0x74, SynchronizationImportDeletes, ics_deletes, HEAD_IN, FORM_SUCCESS, "2.2.13.5")          \
+    X(0x75, SynchronizationUploadStateStreamBegin, ics_begin, HEAD_IN, FORM_SUCCESS, "2.2.13.9")   \
+    X(0x76, SynchronizationUploadStateStreamContinue, ics_more, HEAD_IN, FORM_SUCCESS, "2.2.13.10")\
+    X(0x77, SynchronizationUploadStateStreamEnd, ics_end, HEAD_IN, FORM_SUCCESS, "2.2.13.11")      \
+    X(0x78, SynchronizationImportMessageMove, ics_move, HEAD_IN, FORM_SUCCESS, "2.2.13.6")         \
     X(0x79, SetPropertiesNoReplicate, set_local, HEAD_IN, FORM_SUCCESS, "2.2.8.7")                 \
     X(0x7A, DeletePropertiesNoReplicate, delete_local, HEAD_IN, FORM_SUCCESS, "2.2.8.9")           \
     X(0x7B, GetStoreState, get_store_state, HEAD_IN, FORM_SUCCESS, "2.2.3.5")                      \
+    X(0x7E, SynchronizationOpenCollector, ics_collect, HEAD_IN_OUT, FORM_SUCCESS, "2.2.13.7")      \
     X(0x7F, GetLocalReplicaIds, get_local_ids, HEAD_IN, FORM_SUCCESS, "2.2.13.13")                 \
+    X(0x80, SynchronizationImportReadStateChanges, ics_read, HEAD_IN, FORM_SUCCESS, "2.2.13.3")    \
     X(0x81, ResetTable, reset_table, HEAD_IN, FORM_SUCCESS, "2.2.5.15")                            \
+    X(0x82, SynchronizationGetTransferState, ics_get_state, HEAD_IN_OUT, FORM_SUCCESS, "2.2.13.8") \
+    X(0x86, TellVersion, tell_version, HEAD_IN, FORM_SUCCESS, "2.2.12.9")                          \
     X(0x89, FreeBookmark, free_bookmark, HEAD_IN, FORM_SUCCESS, "2.2.5.14")                        \
     X(0x90, WriteAndCommitStream, write_and_commit, HEAD_IN, FORM_ALWAYS, "2.2.9.12")              \
     X(0x91, HardDeleteMessages, hard_delete_messages, HEAD_IN, FORM_ALWAYS, "2.2.4.12")            \
     X(0x92, HardDeleteMessagesAndSubfolders, hard_empty_folder, HEAD_IN, FORM_ALWAYS, "2.2.4.10")  \
+    X(0x93, SetLocalReplicaMidsetDeleted, set_midset_deleted, HEAD_IN, FORM_SUCCESS, "2.2.13.12")  \
+    X(0x9D, FastTransferDestinationPutBufferExtended, fx_put_large, HEAD_IN, FORM_ALWAYS, "2.2.12.3")\
     X(0xFE, Logon, logon, HEAD_OUT, FORM_SUCCESS, "2.2.3.1")
 
 /* ---- logon objects ---- */
@@ -185,6 +212,35 @@
 #define RESPONSE_GetLocalReplicaIds(F, IF, UNLESS, s)                                              \
     F(s, guid, ReplGuid, replica)                                                                  \
     F(s, counter, GlobalCount, first)
+
+#define REQUEST_GetPerUserLongTermIds(F, IF, UNLESS, s)                                            \
+    F(s, guid, DatabaseGuid, database)
+#define RESPONSE_GetPerUserLongTermIds(F, IF, UNLESS, s)                                           \
+    F(s, long_ids, LongTermIds, ids)
+
+#define REQUEST_GetPerUserGuid(F, IF, UNLESS, s)                                                   \
+    F(s, long_id, LongTermId, folder)
+#define RESPONSE_GetPerUserGuid(F, IF, UNLESS, s)                                                  \
+    F(s, guid, DatabaseGuid, database)
+
+#define REQUEST_ReadPerUserInformation(F, IF, UNLESS, s)                                           \
+    F(s, long_id, FolderId, folder)                                                                \
+    F(s, u8, Reserved, reserved)                                                                   \
+    F(s, u32, DataOffset, offset)                                                                  \
+    F(s, u16, MaxDataSize, most)
+#define RESPONSE_ReadPerUserInformation(F, IF, UNLESS, s)                                          \
+    F(s, u8, HasFinished, finished)                                                                \
+    F(s, bin16, Data, data)
+
+#define REQUEST_WritePerUserInformation(F, IF, UNLESS, s)                                          \
+    F(s, long_id, FolderId, folder)                                                                \
+    F(s, u8, HasFinished, finished)                                                                \
+    F(s, user_data, Data, data)
+#define RESPONSE_WritePerUserInformation(F, IF, UNLESS, s)
+
+#define REQUEST_SetLocalReplicaMidsetDeleted(F, IF, UNLESS, s)                                     \
+    F(s, bin16, LongTermIdRanges, ranges)
+#define RESPONSE_SetLocalReplicaMidsetDeleted(F, IF, UNLESS, s)
 
 /* ---- folders ---- */
 
@@ -724,6 +780,139 @@
     UNLESS(s, whole, u64, FolderId, folder)                                                        \
     UNLESS(s, whole, u64, MessageId, message)
 #define RESPONSE_RegisterNotification(F, IF, UNLESS, s)
+
+#define REQUEST_ModifyRules(F, IF, UNLESS, s)                                                      \
+    F(s, u8, ModifyRulesFlags, flags)                                                              \
+    F(s, permissions, RulesData, rules)
+#define RESPONSE_ModifyRules(F, IF, UNLESS, s)
+
+#define REQUEST_UpdateDeferredActionMessages(F, IF, UNLESS, s)                                     \
+    F(s, bin16, ServerEntryId, server)                                                             \
+    F(s, bin16, ClientEntryId, client)
+#define RESPONSE_UpdateDeferredActionMessages(F, IF, UNLESS, s)
+
+/* ---- fast transfer, synchronization ---- */
+
+#define REQUEST_FastTransferSourceCopyMessages(F, IF, UNLESS, s)                                   \
+    F(s, ids, MessageIds, messages)                                                                \
+    F(s, u8, CopyFlags, flags)                                                                     \
+    F(s, u8, SendOptions, options)
+#define RESPONSE_FastTransferSourceCopyMessages(F, IF, UNLESS, s)
+
+#define REQUEST_FastTransferSourceCopyFolder(F, IF, UNLESS, s)                                     \
+    F(s, u8, CopyFlags, flags)                                                                     \
+    F(s, u8, SendOptions, options)
+#define RESPONSE_FastTransferSourceCopyFolder(F, IF, UNLESS, s)
+
+#define REQUEST_FastTransferSourceCopyTo(F, IF, UNLESS, s)                                         \
+    F(s, u8, Level, level)                                                                         \
+    F(s, u32, CopyFlags, flags)                                                                    \
+    F(s, u8, SendOptions, options)                                                                 \
+    F(s, tags, PropertyTags, excluded)
+#define RESPONSE_FastTransferSourceCopyTo(F, IF, UNLESS, s)
+
+#define REQUEST_FastTransferSourceCopyProperties(F, IF, UNLESS, s)                                 \
+    F(s, u8, Level, level)                                                                         \
+    F(s, u8, CopyFlags, flags)                                                                     \
+    F(s, u8, SendOptions, options)                                                                 \
+    F(s, tags, PropertyTags, tags)
+#define RESPONSE_FastTransferSourceCopyProperties(F, IF, UNLESS, s)
+
+#define REQUEST_FastTransferSourceGetBuffer(F, IF, UNLESS, s)                                      \
+    F(s, buffer_size, BufferSize, most)
+#define RESPONSE_FastTransferSourceGetBuffer(F, IF, UNLESS, s)                                     \
+    F(s, u16, TransferStatus, status)                                                              \
+    F(s, u16, InProgressCount, done)                                                               \
+    F(s, u16, TotalStepCount, total)                                                               \
+    F(s, u8, Reserved, reserved)                                                                   \
+    F(s, bin16, TransferBuffer, data)
+
+#define REQUEST_FastTransferDestinationConfigure(F, IF, UNLESS, s)                                 \
+    F(s, u8, SourceOperation, operation)                                                           \
+    F(s, u8, CopyFlags, flags)
+#define RESPONSE_FastTransferDestinationConfigure(F, IF, UNLESS, s)
+
+#define REQUEST_FastTransferDestinationPutBuffer(F, IF, UNLESS, s)                                 \
+    F(s, bin16, TransferData, data)
+#define RESPONSE_FastTransferDestinationPutBuffer(F, IF, UNLESS, s)                                \
+    F(s, u16, TransferStatus, status)                                                              \
+    F(s, u16, InProgressCount, done)                                                               \
+    F(s, u16, TotalStepCount, total)                                                               \
+    F(s, u8, Reserved, reserved)                                                                   \
+    F(s, u16, BufferUsedSize, used)
+
+#define REQUEST_FastTransferDestinationPutBufferExtended(F, IF, UNLESS, s)                         \
+    F(s, bin16, TransferData, data)
+#define RESPONSE_FastTransferDestinationPutBufferExtended(F, IF, UNLESS, s)                        \
+    F(s, u16, TransferStatus, status)                                                              \
+    F(s, u32, InProgressCount, done)                                                               \
+    F(s, u32, TotalStepCount, total)                                                               \
+    F(s, u8, Reserved, reserved)                                                                   \
+    F(s, u16, BufferUsedSize, used)
+
+#define REQUEST_TellVersion(F, IF, UNLESS, s)                                                      \
+    F(s, u16, Version1, first)                                                                     \
+    F(s, u16, Version2, second)                                                                    \
+    F(s, u16, Version3, third)
+#define RESPONSE_TellVersion(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationConfigure(F, IF, UNLESS, s)                                         \
+    F(s, u8, SynchronizationType, type)                                                            \
+    F(s, u8, SendOptions, options)                                                                 \
+    F(s, u16, SynchronizationFlags, flags)                                                         \
+    F(s, restriction, RestrictionData, restriction)                                                \
+    F(s, u32, SynchronizationExtraFlags, extra)                                                    \
+    F(s, tags, PropertyTags, tags)
+#define RESPONSE_SynchronizationConfigure(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationImportMessageChange(F, IF, UNLESS, s)                               \
+    F(s, u8, ImportFlag, flags)                                                                    \
+    F(s, props, PropertyValues, values)
+#define RESPONSE_SynchronizationImportMessageChange(F, IF, UNLESS, s)                              \
+    F(s, u64, MessageId, message)
+
+#define REQUEST_SynchronizationImportReadStateChanges(F, IF, UNLESS, s)                            \
+    F(s, bin16, MessageReadStates, states)
+#define RESPONSE_SynchronizationImportReadStateChanges(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationImportHierarchyChange(F, IF, UNLESS, s)                             \
+    F(s, props, HierarchyValues, hierarchy)                                                        \
+    F(s, props, PropertyValues, values)
+#define RESPONSE_SynchronizationImportHierarchyChange(F, IF, UNLESS, s)                            \
+    F(s, u64, FolderId, folder)
+
+#define REQUEST_SynchronizationImportDeletes(F, IF, UNLESS, s)                                     \
+    F(s, u8, ImportDeleteFlags, flags)                                                             \
+    F(s, props, PropertyValues, values)
+#define RESPONSE_SynchronizationImportDeletes(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationImportMessageMove(F, IF, UNLESS, s)                                 \
+    F(s, bin32, SourceFolderId, source_folder)                                                     \
+    F(s, bin32, SourceMessageId, source_message)                                                   \
+    F(s, bin32, PredecessorChangeList, changes)                                                    \
+    F(s, bin32, DestinationMessageId, message)                                                     \
+    F(s, bin32, ChangeNumber, change)
+#define RESPONSE_SynchronizationImportMessageMove(F, IF, UNLESS, s)                                \
+    F(s, u64, MessageId, message)
+
+#define REQUEST_SynchronizationOpenCollector(F, IF, UNLESS, s)                                     \
+    F(s, u8, IsContentsCollector, contents)
+#define RESPONSE_SynchronizationOpenCollector(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationGetTransferState(F, IF, UNLESS, s)
+#define RESPONSE_SynchronizationGetTransferState(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationUploadStateStreamBegin(F, IF, UNLESS, s)                            \
+    F(s, u32, StateProperty, property)                                                             \
+    F(s, u32, TransferBufferSize, size)
+#define RESPONSE_SynchronizationUploadStateStreamBegin(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationUploadStateStreamContinue(F, IF, UNLESS, s)                         \
+    F(s, bin32, StreamData, data)
+#define RESPONSE_SynchronizationUploadStateStreamContinue(F, IF, UNLESS, s)
+
+#define REQUEST_SynchronizationUploadStateStreamEnd(F, IF, UNLESS, s)
+#define RESPONSE_SynchronizationUploadStateStreamEnd(F, IF, UNLESS, s)
 
 /* clang-format on */
 

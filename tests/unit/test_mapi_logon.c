@@ -312,6 +312,60 @@ static void test_what_only_public_folders_have(void **state)
     assert_int_equal(reply->ghosted, 0);
 }
 
+static void test_what_is_kept_of_public_folders(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct rop_get_user_long_ids_reply *ids;
+    const struct rop_read_user_reply *data;
+
+    mapi_bed_logon(bed);
+    struct rop_get_user_long_ids list = {{{1}}};
+    struct rop_get_user_guid guid = {{{{1}}, 1}};
+    struct rop_read_user read = {{{{1}}, 1}, 0, 0, 100};
+    struct rop_write_user write = {{{{1}}, 1}, 1, {0, S("x"), {{1}}}};
+    assert_int_equal(mapi_do(bed, ROP_GetPerUserLongTermIds, 0, 0, &list, (const void **)&ids),
+                     EC_SUCCESS); /* 3.2.5.10: the list may be empty */
+    assert_int_equal(ids->ids.n, 0);
+    assert_int_equal(mapi_do(bed, ROP_GetPerUserGuid, 0, 0, &guid, NULL), EC_NOT_FOUND);
+    assert_int_equal(mapi_do(bed, ROP_ReadPerUserInformation, 0, 0, &read, (const void **)&data),
+                     EC_SUCCESS);
+    assert_int_equal(data->finished, 1);
+    assert_int_equal(data->data.len, 0);
+    assert_int_equal(mapi_do(bed, ROP_WritePerUserInformation, 0, 0, &write, NULL),
+                     EC_NOT_SUPPORTED);
+}
+
+static void test_ids_are_given_up(void **state)
+{
+    struct mapi_bed *bed = *state;
+    static const uint8_t range[4 + 48] = {1};
+
+    mapi_bed_logon(bed);
+    struct rop_set_midset_deleted rq = {slice_of(range, sizeof range)};
+    assert_int_equal(mapi_do(bed, ROP_SetLocalReplicaMidsetDeleted, 0, 0, &rq, NULL), EC_SUCCESS);
+    rq.ranges.len--;
+    assert_int_equal(mapi_do(bed, ROP_SetLocalReplicaMidsetDeleted, 0, 0, &rq, NULL),
+                     EC_RPC_FORMAT);
+}
+
+/* What is behind one that is not there is run. */
+static void test_what_is_not_there_is_told(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    mapi_bed_logon(bed);
+    mapi_ask(bed, ROP_SynchronizationOpenCollector, 0, 1, &(struct rop_ics_collect){1});
+    mapi_ask(bed, ROP_FastTransferSourceGetBuffer, 0, 0, &(struct rop_fx_get_buffer){4096});
+    mapi_ask(bed, ROP_ModifyRules, 0, 0, &(struct rop_modify_rules){0});
+    mapi_ask(bed, ROP_GetStoreState, 0, 0, &(struct rop_get_store_state){});
+    mapi_run(bed);
+    assert_int_equal(bed->n, 4);
+    assert_int_equal(mapi_reply(bed, 0)->error, EC_NOT_IMPLEMENTED);
+    assert_int_equal(mapi_reply(bed, 1)->error, EC_NOT_IMPLEMENTED);
+    assert_int_equal(mapi_reply(bed, 2)->error, EC_NOT_SUPPORTED); /* not on a log-on */
+    assert_int_equal(bed->handles[1], UINT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +380,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_long_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_are_reserved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_only_public_folders_have, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_kept_of_public_folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ids_are_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_not_there_is_told, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,66 @@
+/*
+ * rop_later.c - operations that are read and answered, and not there: synchronization and fast
+ * transfer ([MS-OXCFXICS]), and rules ([MS-OXORULE]), of which there are none.
+ *
+ * A request that could not be read would take those behind it in its buffer with it.
+ */
+#include "protocols/mapi/mapi_int.h"
+
+static uint32_t not_implemented(struct rop_call *call)
+{
+    (void)call;
+    return EC_NOT_IMPLEMENTED;
+}
+
+/* Rules are neither kept nor run: a client is told, and keeps those that it can run itself. */
+static uint32_t modify_rules(struct rop_call *call)
+{
+    (void)call;
+    return EC_NOT_SUPPORTED;
+}
+
+/* An empty table ([MS-OXORULE] 3.2.5.3). */
+static uint32_t get_rules_table(struct rop_call *call)
+{
+    enum { RULES_UNICODE = 0x40 };
+    const struct rop_get_rules_table *rq = call->fields;
+    struct mapi_rows rows = {.arena = ARENA_INIT};
+
+    if (rq->flags & ~RULES_UNICODE)
+        return EC_NOT_SUPPORTED;
+    return mapi_table_open_rows(call, &rows, call->object);
+}
+
+#define LATER(rop)                                                                                 \
+    {                                                                                              \
+        ROP_##rop, MAPI_ANY, 0, EC_NOT_SUPPORTED, 0, not_implemented                               \
+    }
+
+/* clang-format off */
+const struct rop_handler mapi_later_handlers[] = {
+    {ROP_GetRulesTable, MAPI_FOLDER, 0, EC_NOT_SUPPORTED, 0, get_rules_table},
+    {ROP_ModifyRules,   MAPI_FOLDER, 0, EC_NOT_SUPPORTED, 0, modify_rules},
+    {ROP_UpdateDeferredActionMessages, MAPI_LOGON, 0, EC_NOT_SUPPORTED, 0, modify_rules},
+    LATER(FastTransferSourceCopyMessages),
+    LATER(FastTransferSourceCopyFolder),
+    LATER(FastTransferSourceCopyTo),
+    LATER(FastTransferSourceCopyProperties),
+    LATER(FastTransferSourceGetBuffer),
+    LATER(FastTransferDestinationConfigure),
+    LATER(FastTransferDestinationPutBuffer),
+    LATER(FastTransferDestinationPutBufferExtended),
+    LATER(TellVersion),
+    LATER(SynchronizationConfigure),
+    LATER(SynchronizationImportMessageChange),
+    LATER(SynchronizationImportReadStateChanges),
+    LATER(SynchronizationImportHierarchyChange),
+    LATER(SynchronizationImportDeletes),
+    LATER(SynchronizationImportMessageMove),
+    LATER(SynchronizationOpenCollector),
+    LATER(SynchronizationGetTransferState),
+    LATER(SynchronizationUploadStateStreamBegin),
+    LATER(SynchronizationUploadStateStreamContinue),
+    LATER(SynchronizationUploadStateStreamEnd),
+    {.run = NULL},
+};
+/* clang-format on */
