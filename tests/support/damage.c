@@ -200,21 +200,50 @@ static enum damage_end look(struct damage *d, struct store *st)
     return same ? DAMAGE_HARMLESS : DAMAGE_UNSEEN;
 }
 
-enum damage_end damage_try(struct damage *d, const uint8_t *file, size_t len, bool suspect)
+struct err damage_open(const struct damage *d, struct store **out)
 {
     struct store_config config = {.dir = d->dir, .map_bytes = MAP_BYTES};
-    char *mark = path_in(d->dir, "suspect");
+
+    return store_open(&config, NULL, out);
+}
+
+enum damage_end damage_look(struct damage *d)
+{
     struct store *st;
+    struct err e = damage_open(d, &st);
+
+    if (failed(e))
+        return DAMAGE_REFUSED;
+    enum damage_end end = look(d, st);
+    store_close(st);
+    return end;
+}
+
+enum damage_end damage_try(struct damage *d, const uint8_t *file, size_t len, bool suspect)
+{
+    char *mark = path_in(d->dir, "suspect");
 
     unlink(mark);
     free(mark);
     file_write(d->dir, "data.mdb", file, len);
     if (suspect)
         file_write(d->dir, "suspect", NULL, 0);
-    struct err e = store_open(&config, NULL, &st);
-    if (failed(e))
-        return DAMAGE_REFUSED;
-    enum damage_end end = look(d, st);
-    store_close(st);
-    return end;
+    return damage_look(d);
+}
+
+void damage_reread(struct damage *d)
+{
+    free(d->file);
+    d->file = file_read(d->dir, "data.mdb", &d->len);
+}
+
+void damage_overwrite(struct damage *d, size_t at, const uint8_t *bytes, size_t len)
+{
+    char *path = path_in(d->dir, "data.mdb");
+    int fd = open(path, O_WRONLY);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, len, (off_t)at), len);
+    close(fd);
+    free(path);
 }

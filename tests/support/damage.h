@@ -8,6 +8,7 @@
 #ifndef GATEPOST_TESTS_SUPPORT_DAMAGE_H
 #define GATEPOST_TESTS_SUPPORT_DAMAGE_H
 
+#include "store/store.h"
 #include "tests/support/test.h"
 
 struct damage {
@@ -31,5 +32,15 @@ void damage_done(struct damage *d);
 
 /* Put these `len` bytes where data.mdb is; open, verify and read it all. Suspect or not. */
 enum damage_end damage_try(struct damage *d, const uint8_t *file, size_t len, bool suspect);
+
+/* The same of what is there, and opening alone. */
+enum damage_end damage_look(struct damage *d);
+struct err damage_open(const struct damage *d, struct store **out) MUST_USE;
+
+/* Take what is there for what it was. */
+void damage_reread(struct damage *d);
+
+/* Overwrite bytes of data.mdb in place, while it may be open elsewhere. */
+void damage_overwrite(struct damage *d, size_t at, const uint8_t *bytes, size_t len);
 
 #endif
