@@ -200,6 +200,8 @@ static void copy_settle(struct store_op *op)
 {
     struct store_folder_copy *rq = container_of(op, struct store_folder_copy, op);
 
+    if (!op->ran) /* done when it was asked before: nobody remembers how far it had come */
+        rq->batch.partial = true;
     rq->at = rq->batch;
     rq->copy = rq->at.top;
     rq->partial = rq->at.partial;

@@ -398,6 +398,10 @@ static void move_settle(struct store_op *op)
     struct store_folder_move *rq = container_of(op, struct store_folder_move, op);
 
     rq->at = rq->batch_at;
+    if (!op->ran) { /* done when it was asked before; marking anew does no harm */
+        rq->at = rq->fid;
+        op->more = true;
+    }
 }
 
 void store_folder_move_init(struct store_folder_move *rq)

@@ -398,7 +398,8 @@ void store_folder_move_init(struct store_folder_move *rq);
 /*
  * Copy a folder: class, properties, messages, associated messages; with `recursive` all below it
  * too. In slices. Errors are store_folder_move's, and those of copying messages: what was copied
- * till then stays. A source that vanishes meanwhile ends the copy, and `partial` tells.
+ * till then stays. A source that vanishes meanwhile ends the copy, and so does a request that is
+ * repeated under its id: `partial` tells.
  */
 struct store_folder_copy {
     struct store_op op;

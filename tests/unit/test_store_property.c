@@ -1,5 +1,6 @@
 #include "tests/support/store.h"
 
+#include "base/clock.h"
 #include "store/engine/engine_faulty.h"
 #include "store/engine/engine_lmdb.h"
 #include "store/property.h"
@@ -43,6 +44,7 @@ struct world {
     struct rng rng;
     struct engine *faulty;
     struct model_folder folders[FOLDERS];
+    struct model_folder deleted[FOLDERS]; /* what was soft-deleted there; FID 0: nothing yet */
     struct away away[FOLDERS];
     int ops;
 };
@@ -97,6 +99,9 @@ static unsigned keywords_of(struct store_read *rd, const struct message_row *row
                 bits |= 1u << k;
     return bits;
 }
+
+/* Soft-deleted items are kept longer than any test takes. */
+#define KEPT (86400 * FILETIME_SECOND)
 
 #define NUMBER_TAG PROP_TAG(0x6000, PROP_INT32)
 #define TEXT_TAG PROP_TAG(0x6001, PROP_STRING)
@@ -564,8 +569,180 @@ static void do_replace(struct world *w)
     rq.fid = w->folders[i].fid;
     assert_ok(run(w, &rq.op));
     w->folders[i] = (struct model_folder){.fid = make_folder(w), .uidnext = 1, .recent_from = 1};
+    w->deleted[i] = (struct model_folder){.fid = 0};
     go_away(w, i);
     compare(w, &w->folders[i]);
+}
+
+/* ---- as MAPI deletes ---- */
+
+static void find_shadow(struct world *w, size_t i)
+{
+    struct store_read *rd = begin(w);
+    struct store_folder shadow;
+    struct err e = store_folder_shadow(rd, w->folders[i].fid, SHADOW_DELETED, &shadow);
+
+    if (w->deleted[i].fid == 0 && !failed(e))
+        w->deleted[i] = (struct model_folder){.fid = shadow.fid, .uidnext = 1, .recent_from = 1};
+    if (w->deleted[i].fid)
+        assert_int_equal(shadow.fid, w->deleted[i].fid);
+    store_read_end(rd);
+}
+
+/* Messages of a folder, by MID, some of which nobody has. */
+static void do_delete(struct world *w)
+{
+    size_t i = rng_below(&w->rng, FOLDERS), n = 0;
+    struct model_folder *f = &w->folders[i];
+    struct model_row picked[MAX_ROWS];
+    uint64_t mids[MAX_ROWS + 1];
+    struct store_read *rd = begin(w);
+    struct uidset set = any_uids(w, f);
+    struct store_delete_messages rq;
+    struct message_row row;
+
+    for (size_t k = 0; k < f->n; k++) {
+        if (!uidset_has(&set, f->rows[k].uid))
+            continue;
+        assert_ok(store_message(rd, f->fid, f->rows[k].uid, &row));
+        mids[n] = row.mid;
+        picked[n++] = f->rows[k];
+    }
+    store_read_end(rd);
+    mids[n] = rng_u64(&w->rng) | 1ull << 50;
+    store_delete_messages_init(&rq);
+    rq.fid = f->fid;
+    rq.mids = mids;
+    rq.n = n + 1;
+    rq.hard = rng_below(&w->rng, 3) == 0 || w->deleted[i].n + n > MAX_ROWS;
+    assert_ok(run(w, &rq.op));
+    model_remove(f, &set, false);
+    find_shadow(w, i);
+    for (size_t k = 0; k < n && !rq.hard; k++)
+        model_add(&w->deleted[i], picked[k]);
+    uidset_done(&set);
+    compare(w, f);
+    if (w->deleted[i].fid)
+        compare(w, &w->deleted[i]);
+}
+
+/* What was soft-deleted in one folder is recovered into another, or goes for good. */
+static void do_recover(struct world *w)
+{
+    struct model_folder *from = &w->deleted[rng_below(&w->rng, FOLDERS)], *to = any_folder(w);
+    struct store_delete_messages purge;
+    struct store_copy rq;
+
+    if (from->fid == 0)
+        return;
+    if (to->n + from->n > MAX_ROWS || rng_below(&w->rng, 3) == 0) {
+        store_delete_messages_init(&purge);
+        purge.fid = from->fid;
+        purge.everything = true;
+        assert_ok(run(w, &purge.op));
+    } else {
+        store_copy_init(&rq);
+        rq.from = from->fid;
+        rq.to = to->fid;
+        rq.move = true;
+        uidset_add(&rq.uids, 1, UINT32_MAX);
+        assert_ok(run(w, &rq.op));
+        uidset_done(&rq.uids);
+        uidset_done(&rq.source);
+        for (size_t i = 0; i < from->n; i++)
+            model_add(to, from->rows[i]);
+    }
+    from->n = 0;
+    compare(w, from);
+    compare(w, to);
+}
+
+/* Folders beside those of the model, of which only the store's own verification is asked. */
+static uint64_t tree_folder(struct world *w)
+{
+    struct arena arena = ARENA_INIT;
+    struct store_read *rd = begin(w);
+    uint64_t fid = SPECIAL_JUNK;
+    struct store_folder *below;
+    size_t n;
+
+    do {
+        assert_ok(store_folder_children(rd, fid, false, &arena, &below, &n));
+        if (n > 0)
+            fid = below[rng_below(&w->rng, (uint32_t)n)].fid;
+    } while (n > 0 && rng_below(&w->rng, 3) != 0);
+    store_read_end(rd);
+    arena_done(&arena);
+    return fid;
+}
+
+static void tree_grow(struct world *w)
+{
+    struct store_folder_create create;
+    struct store_folder_copy copy;
+    char name[40];
+    struct err e;
+
+    snprintf(name, sizeof name, "t/%u", rng_below(&w->rng, 20));
+    if (rng_below(&w->rng, 2)) {
+        store_folder_create_init(&create);
+        create.parent = tree_folder(w);
+        create.path = slice_str(name);
+        create.open_existing = true;
+        assert_ok(run(w, &create.op));
+        return;
+    }
+    store_folder_copy_init(&copy);
+    copy.fid = rng_below(&w->rng, 3) ? tree_folder(w) : any_folder(w)->fid;
+    copy.parent = tree_folder(w);
+    copy.name = slice_str(name);
+    copy.recursive = rng_below(&w->rng, 2);
+    e = run(w, &copy.op);
+    assert_true(!failed(e) || e.code == ERR_EXISTS || e.code == ERR_CONFLICT);
+}
+
+static void tree_shrink(struct world *w)
+{
+    struct store_folder_remove remove;
+    struct store_folder_empty empty;
+    uint64_t fid = tree_folder(w);
+
+    if (rng_below(&w->rng, 3) == 0) {
+        store_folder_empty_init(&empty);
+        empty.fid = fid;
+        empty.hard = rng_below(&w->rng, 2);
+        empty.associated = rng_below(&w->rng, 2);
+        assert_ok(run(w, &empty.op));
+        return;
+    }
+    store_folder_remove_init(&remove);
+    remove.fid = fid;
+    remove.messages = remove.folders = true;
+    remove.hard = rng_below(&w->rng, 2);
+    struct err e = run(w, &remove.op);
+    /* Where nobody heard that it was done, it is gone when it is asked for again. */
+    assert_true(!failed(e) || fid == SPECIAL_JUNK || (w->faulty && e.code == ERR_NOT_FOUND));
+}
+
+static void do_tree(struct world *w)
+{
+    struct store_folder_move move;
+    char name[40];
+
+    if (rng_below(&w->rng, 3)) {
+        tree_grow(w);
+    } else if (rng_below(&w->rng, 2)) {
+        tree_shrink(w);
+    } else {
+        snprintf(name, sizeof name, "m%u", rng_below(&w->rng, 20));
+        store_folder_move_init(&move);
+        move.fid = tree_folder(w);
+        move.parent = rng_below(&w->rng, 4) ? tree_folder(w) : SPECIAL_ROOT;
+        move.name = slice_str(name);
+        struct err e = run(w, &move.op);
+        assert_true(!failed(e) || e.code == ERR_EXISTS || e.code == ERR_CONFLICT ||
+                    e.code == ERR_DENIED);
+    }
 }
 
 static void do_rename(struct world *w)
@@ -591,8 +768,11 @@ static void check_all(struct world *w)
 {
     struct store_verify_report report = {0};
 
-    for (size_t i = 0; i < FOLDERS; i++)
+    for (size_t i = 0; i < FOLDERS; i++) {
         compare(w, &w->folders[i]);
+        if (w->deleted[i].fid)
+            compare(w, &w->deleted[i]);
+    }
     if (!w->faulty)
         bed_verify(&w->bed);
     else {
@@ -618,8 +798,14 @@ static void step(struct world *w)
         do_props(w);
     else if (dice < 60)
         do_save(w);
-    else if (dice < 75)
+    else if (dice < 68)
         do_expunge(w);
+    else if (dice < 73)
+        do_delete(w);
+    else if (dice < 75)
+        do_recover(w);
+    else if (dice < 78)
+        do_tree(w);
     else if (dice < 88)
         do_copy(w);
     else if (dice < 90)
@@ -688,19 +874,20 @@ static void run_world(const struct store_config *config, bool faulty, int steps)
 static void random_changes_agree_with_a_plain_model(void **state)
 {
     (void)state;
-    run_world(&(struct store_config){.map_bytes = 1ull << 30}, false, 1200);
+    run_world(&(struct store_config){.map_bytes = 1ull << 30, .recover = KEPT}, false, 1200);
 }
 
 static void a_short_change_log_forgets_and_says_so(void **state)
 {
     (void)state;
-    run_world(&(struct store_config){.map_bytes = 1ull << 30, .max_log = 10}, false, 600);
+    run_world(&(struct store_config){.map_bytes = 1ull << 30, .recover = KEPT, .max_log = 10},
+              false, 600);
 }
 
 static void an_engine_that_fails_in_every_way_loses_and_doubles_nothing(void **state)
 {
     (void)state;
-    run_world(&(struct store_config){.map_bytes = 1ull << 30}, true, 500);
+    run_world(&(struct store_config){.map_bytes = 1ull << 30, .recover = KEPT}, true, 500);
 }
 
 int main(void)
