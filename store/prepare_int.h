@@ -10,7 +10,6 @@ struct prepare_pool;
 
 /* What they need of a store (store.c). */
 const char *store_dir(const struct store *st);
-uint64_t store_max_message(const struct store *st);
 struct prepare_pool *store_prepare_pool(struct store *st);
 
 /* The thread that prepares large messages; it starts with the first one. */

@@ -81,6 +81,9 @@ struct engine *store_engine(struct store *st);
  */
 struct err store_probe(struct store *st, uint64_t deadline_ms) MUST_USE;
 
+/* store_config.max_message: what may be stored as one message. */
+uint64_t store_max_message(const struct store *st);
+
 /*
  * Is less left than the reserve, on the disk and of free pages in the store? Then new mail is
  * refused. Asks the system at most once a second.

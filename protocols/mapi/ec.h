@@ -46,6 +46,16 @@
     X(EC_RPC_FAILED, "ecRpcFailed", 0x80040115)                                                    \
     X(EC_TOO_COMPLEX, "ecTooComplex", 0x80040117)                                                  \
     X(EC_COMPUTED, "ecComputed", 0x8004011A)                                                       \
+    X(EC_BAD_VALUE, "ecPropBadValue", 0x80040301)                                                  \
+    X(EC_INVALID_TYPE, "ecInvalidType", 0x80040302)                                                \
+    X(EC_TYPE_NO_SUPPORT, "ecTypeNotSupported", 0x80040303)                                        \
+    X(EC_UNEXPECTED_TYPE, "ecPropType", 0x80040304)                                                \
+    X(EC_TOO_BIG, "ecTooBig", 0x80040305)                                                          \
+    X(EC_UNEXPECTED_ID, "ecUnexpectedId", 0x80040307)                                              \
+    X(EC_STREAM_ACCESS_DENIED, "STG_E_ACCESSDENIED", 0x80030005)                                   \
+    X(EC_STREAM_SEEK, "StreamSeekError", 0x80030019)                                               \
+    X(EC_STREAM_INVALID_PARAM, "StreamInvalidParam", 0x80030057)                                   \
+    X(EC_STREAM_SIZE, "StreamSizeError", 0x80030070)                                               \
     X(EC_TABLE_EMPTY, "ecTableEmpty", 0x80040402)                                                  \
     X(EC_TABLE_TOO_BIG, "ecTableTooBig", 0x80040403)                                               \
     X(EC_INVALID_BOOKMARK, "ecInvalidBookmark", 0x80040405)                                        \

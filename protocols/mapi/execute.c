@@ -217,6 +217,9 @@ static void release(struct mapi_execute *ex, const struct rop_request *rq)
     if (find_object(ex, rq->in, rq->logon, &object))
         return;
     ex->handles[rq->in] = NO_HANDLE;
+    ex->call.logon = object->logon;
+    if (object->released)
+        object->released(&ex->call, object);
     object_release(object);
 }
 
@@ -234,6 +237,8 @@ static uint32_t start(struct mapi_execute *ex)
     call->state = NULL;
     call->object = call->dest = NULL;
     call->logon = NULL;
+    call->first = ex->at == 0;
+    call->may_give_back = !call->first && ex->list.len + giving_back(ex, ex->at) <= ex->most;
     if (rq->def->id == ROP_Release) {
         release(ex, rq);
         return EC_SUCCESS;
@@ -335,6 +340,10 @@ static void run(struct mapi_execute *ex)
         uint32_t ec = start(ex);
         if (ec == ROP_PENDING)
             return;
+        if (ec == ROP_GIVE_BACK) {
+            put_too_small(ex);
+            break;
+        }
         answer(ex, ec);
     }
     finish(ex);

@@ -24,6 +24,7 @@
 
 struct mapi_context; /* context.h */
 struct mapi_logon;
+struct rop_call;
 
 /* ---- objects ---- */
 
@@ -48,8 +49,10 @@ struct mapi_object {
     uint32_t handle;
     struct mapi_logon *logon;
     struct mapi_object *parent, *children, *next, **link; /* object.c's */
-    void (*free)(struct mapi_object *object);             /* the object's memory too; its children
-                                                             are gone */
+    /* Its client lets go of it: the last chance for what it did not tell yet. May be NULL. */
+    void (*released)(struct rop_call *call, struct mapi_object *object);
+    void (*free)(struct mapi_object *object); /* the object's memory too; its children
+                                                 are gone */
 };
 
 struct mapi_logon {
@@ -94,6 +97,8 @@ struct rop_call {
     void *state;            /* the operation's own */
     uint32_t status;        /* set it, and the whole Execute fails with this StatusCode */
     bool stop;              /* set it, and nothing behind this one is run ([MS-OXCTABL] 3.2.5.9) */
+    bool first;             /* of its buffer */
+    bool may_give_back;     /* see ROP_GIVE_BACK */
     /* execute.c's */
     uint32_t (*go_on)(struct rop_call *call);
     uint32_t (*then)(struct rop_call *call, struct store_op *op);
@@ -106,6 +111,13 @@ struct rop_call {
  * to rop_submit() and rop_later().
  */
 enum { ROP_PENDING = 0x7FFFFFFF };
+
+/*
+ * Not an error code either: its answer needs more room than is left here, and it has done nothing.
+ * It and all behind it are given back to the client, which sends them again ([MS-OXCROPS] 3.2.4.3).
+ * Only where call->may_give_back, and not after it was pending.
+ */
+enum { ROP_GIVE_BACK = 0x7FFFFFFE };
 
 /* An operation that was pending is done; on its home. */
 void rop_resume(struct rop_call *call, uint32_t ec);

@@ -191,6 +191,30 @@ static void put_one(const struct storage *how, const struct prop_value *v, struc
     put_le(out, bits, how->width);
 }
 
+/* PtypObject and types that nobody knows have no bytes that would be theirs. */
+static bool has_bytes(const struct storage *how)
+{
+    return how->form == FORM_BYTES || how->form == FORM_TEXT;
+}
+
+struct prop_value prop_copy(uint16_t type, const struct prop_value *value, struct arena *in)
+{
+    uint16_t one = type & (uint16_t)~PROP_MULTIPLE;
+    struct prop_value out = *value;
+
+    if (!(type & PROP_MULTIPLE)) {
+        if (has_bytes(storage_of(type)))
+            out.bytes = arena_slice(in, value->bytes);
+        return out;
+    }
+    struct prop_value *items = arena_array(in, value->many.n, sizeof *items);
+
+    for (size_t i = 0; i < value->many.n; i++)
+        items[i] = prop_copy(one, &value->many.items[i], in);
+    out.many.items = items;
+    return out;
+}
+
 struct err prop_encode(uint16_t type, const struct prop_value *value, struct buf *out)
 {
     const struct storage *how = storage_of(type);

@@ -251,6 +251,10 @@ bool prop_type_is_stored(uint16_t type);
  */
 struct err prop_check(uint16_t type, const struct prop_value *value) MUST_USE;
 
+/* The same value, with all that it points to in the arena. */
+struct prop_value prop_copy(uint16_t type, const struct prop_value *value,
+                            struct arena *in) MUST_USE;
+
 /*
  * The value as bytes that can be stored, and back. Little-endian, counts as varints (varint.h);
  * not a wire form of any protocol. ERR_UNSUPPORTED: a type that cannot be stored; ERR_CORRUPT: not
