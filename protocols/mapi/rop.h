@@ -21,6 +21,8 @@
 
 enum { ROP_FOLDER_IDS = 13, ROP_READ_MORE = 0xBABE };
 
+#define ROP_READ_MOST 0x80000000u /* MaximumByteCount */
+
 struct rop_guid {
     uint8_t bytes[16];
 };

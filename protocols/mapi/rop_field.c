@@ -88,6 +88,7 @@ static void read_read_size(struct rop_reading *r, uint32_t *to)
     *to = wire_u16(r->w);
     if (*to == ROP_READ_MORE)
         *to = wire_u32(r->w);
+    r->w->failed |= *to > ROP_READ_MOST; /* [MS-OXCPRPT] 2.2.15.1: ecRpcFormat for all of it */
 }
 
 /* 0xBABE itself can only be told in the long form. */

@@ -143,6 +143,7 @@
     X(0x92, HardDeleteMessagesAndSubfolders, hard_empty_folder, HEAD_IN, FORM_ALWAYS, "2.2.4.10")  \
     X(0x93, SetLocalReplicaMidsetDeleted, set_midset_deleted, HEAD_IN, FORM_SUCCESS, "2.2.13.12")  \
     X(0x9D, FastTransferDestinationPutBufferExtended, fx_put_large, HEAD_IN, FORM_ALWAYS, "2.2.12.3")\
+    X(0xA3, WriteStreamExtended, write_extended, HEAD_IN, FORM_ALWAYS, "2.2.9.4")                  \
     X(0xFE, Logon, logon, HEAD_OUT, FORM_SUCCESS, "2.2.3.1")
 
 /* ---- logon objects ---- */
@@ -668,6 +669,11 @@
     F(s, bin16, Data, data)
 #define RESPONSE_WriteStream(F, IF, UNLESS, s)                                                     \
     F(s, u16, WrittenSize, written)
+
+#define REQUEST_WriteStreamExtended(F, IF, UNLESS, s)                                              \
+    F(s, bin16, Data, data)
+#define RESPONSE_WriteStreamExtended(F, IF, UNLESS, s)                                             \
+    F(s, u32, WrittenSize, written)
 
 #define REQUEST_WriteAndCommitStream(F, IF, UNLESS, s)                                             \
     F(s, bin16, Data, data)
