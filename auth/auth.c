@@ -187,6 +187,17 @@ struct err auth_resolve_recipient(struct auth *auth, struct slice address, struc
     return e;
 }
 
+struct slice auth_address(struct auth *auth, struct slice name, struct arena *in)
+{
+    struct auth_settings *settings = auth_settings(auth);
+    struct slice address = name;
+
+    if (name_at_sign(name) == name.len && settings->n_domains)
+        address = name_join(name, settings->domains[0], in);
+    settings_unref(settings);
+    return address;
+}
+
 struct err auth_session_enter(struct auth *auth, const struct auth_peer *peer,
                               struct slice identity)
 {

@@ -367,6 +367,9 @@ struct err auth_resolve(struct auth *auth, struct slice given, struct arena *in,
 struct err auth_resolve_recipient(struct auth *auth, struct slice address, struct arena *in,
                                   struct auth_account *out) MUST_USE;
 
+/* The address of a canonical name: with the default domain where it has none and there is one. */
+struct slice auth_address(struct auth *auth, struct slice name, struct arena *in) MUST_USE;
+
 /*
  * Salted SCRAM-SHA-256 and SCRAM-SHA-1 keys of a secret (OpaqueString, RFC 8265 4.2), as text.
  * ERR_INVALID: not UTF-8 or has forbidden characters; ERR_TOO_BIG: beyond AUTH_MAX_SECRET.

@@ -21,6 +21,7 @@
 #include "gateway/figures.h"
 #include "gateway/identity.h"
 #include "gateway/log_file.h"
+#include "gateway/mapi_directory.h"
 #include "gateway/serving.h"
 #include "protocols/mapi/mapi.h"
 
@@ -34,6 +35,7 @@ struct daemon {
     struct store *store;
     struct accounts *accounts;
     struct gateway_source source;
+    struct gateway_directory directory;
     struct audit_sink *sink;
     struct logon_counters *logons;
     struct auth *auth;
@@ -167,7 +169,9 @@ static bool open_mapi(struct daemon *d)
 {
     struct mapi_config config = d->config->mapi;
 
+    gateway_directory_init(&d->directory, d->accounts, d->auth);
     config.store = d->store;
+    config.directory = &d->directory.directory;
     d->mapi = mapi_new(&config);
     return true;
 }

@@ -125,6 +125,7 @@ struct mapi {
     struct mapi_context *oldest, *newest; /* by their last use */
     const struct rop_handler *handlers[256];
     uint8_t server_guid[16];
+    struct nspi_shelf *shelf; /* nspi_book.h */
 };
 
 /* As directory->find(); where there is no directory nobody is found. */

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "protocols/mapi/endpoint.h"
+#include "protocols/mapi/nspi_book.h"
 
 enum {
     IDLE_MS = 15 * 60 * 1000,
@@ -59,6 +60,7 @@ struct mapi *mapi_new(const struct mapi_config *config)
     /* It only tells one server from another: what is there without it is as good. */
     if (RAND_bytes(mapi->server_guid, sizeof mapi->server_guid) != 1)
         memset(mapi->server_guid, 0x47, sizeof mapi->server_guid);
+    mapi->shelf = nspi_shelf_new();
     return mapi;
 }
 
@@ -72,6 +74,7 @@ void mapi_free(struct mapi *mapi)
 {
     if (!mapi)
         return;
+    nspi_shelf_free(mapi->shelf);
     pthread_mutex_destroy(&mapi->mutex);
     free((char *)mapi->config.organization);
     free(mapi);

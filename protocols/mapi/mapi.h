@@ -15,9 +15,11 @@
 /* ---- who there is (the gateway's) ---- */
 
 struct mapi_person {
-    struct slice identity;     /* canonical: "alice@example.org" */
-    struct slice display_name; /* at least the identity */
-    struct slice address;      /* of its mail */
+    struct slice identity;       /* canonical: "alice@example.org" */
+    struct slice display_name;   /* at least the identity */
+    struct slice address;        /* of its mail */
+    const struct slice *aliases; /* further addresses */
+    size_t n_aliases;
     uint64_t mailbox_id;
 };
 
@@ -57,11 +59,13 @@ struct mapi_config {
     struct mapi_directory *directory;
     struct mapi_transport *transport; /* NULL: nothing can be sent */
     const char *organization;         /* of distinguished names; NULL: "Gatepost" */
-    uint64_t idle_ms;                 /* a context that nobody asks for is dropped; 0: 900,000 */
-    uint64_t wait_ms;                 /* NotificationWait without news; 0: 300,000 */
-    unsigned max_contexts;            /* of one user; 0: 100 */
-    unsigned max_objects;             /* of one context; 0: 10,000 */
-    uint64_t max_memory;              /* of what one context holds unsaved; 0: 256 MiB */
+    const char *base_url;  /* "https://mail.example.org": of what clients are told to ask;
+                              NULL: as they asked */
+    uint64_t idle_ms;      /* a context that nobody asks for is dropped; 0: 900,000 */
+    uint64_t wait_ms;      /* NotificationWait without news; 0: 300,000 */
+    unsigned max_contexts; /* of one user; 0: 100 */
+    unsigned max_objects;  /* of one context; 0: 10,000 */
+    uint64_t max_memory;   /* of what one context holds unsaved; 0: 256 MiB */
 };
 
 struct mapi;

@@ -8,6 +8,7 @@
 #include "store/mime/mime.h"
 
 enum { ROW_STANDARD = 0, ROW_FLAGGED = 1, FLAG_VALUE = 0, FLAG_ABSENT = 1, FLAG_ERROR = 0x0A };
+enum { MARK_THERE = 0xFF }; /* TRUE of [MS-OXCMAPIHTTP] 2.2.1.1 */
 
 /* ---- the widths of what has one ([MS-OXCDATA] 2.11.1) ---- */
 
@@ -73,10 +74,18 @@ static double read_real(struct wire *w, uint16_t type)
     return wide;
 }
 
+/* Is a value of this type behind a byte that says that it is there? */
+static bool is_marked(const struct value_form *form, uint16_t type)
+{
+    return form->marked && !width_of(type) && type != PROP_NULL;
+}
+
 static struct prop_value read_one(struct wire *w, const struct value_form *form, uint16_t type)
 {
     struct prop_value v = {0};
 
+    if (is_marked(form, type) && !wire_u8(w))
+        return v;
     switch (type) {
     case PROP_NULL:
         break;
@@ -131,6 +140,8 @@ static size_t least_of(const struct value_form *form, uint16_t type)
 
     if (width)
         return width;
+    if (is_marked(form, type))
+        return 1;
     return type == PROP_STRING8 ? 1 : type == PROP_STRING || !form->wide_counts ? 2 : 4;
 }
 
@@ -147,6 +158,8 @@ struct prop_value value_read(struct wire *w, const struct value_form *form, uint
 
     if (!(type & PROP_MULTIPLE))
         return read_one(w, form, type);
+    if (form->marked && !wire_u8(w))
+        return v;
     size_t n = may_be_multiple(base) ? wire_u32(w) : SIZE_MAX;
     n = wire_count(w, n, least_of(form, base));
     struct prop_value *items = arena_array(w->in, n, sizeof *items);
@@ -207,6 +220,8 @@ static void put_real(struct buf *out, uint16_t type, double real)
 static void put_one(struct buf *out, const struct value_form *form, uint16_t type,
                     const struct prop_value *v)
 {
+    if (is_marked(form, type))
+        wire_put_u8(out, MARK_THERE);
     switch (type) {
     case PROP_NULL:
         break;
@@ -263,6 +278,8 @@ void value_put(struct buf *out, const struct value_form *form, uint16_t type,
     }
     if (!may_be_multiple(base))
         out->failed = true;
+    if (form->marked)
+        wire_put_u8(out, MARK_THERE);
     wire_put_u32(out, (uint32_t)value->many.n);
     for (size_t i = 0; i < value->many.n; i++)
         put_one(out, form, base, &value->many.items[i]);

@@ -17,6 +17,8 @@
 struct value_form {
     int codepage;     /* of PtypString8 */
     bool wide_counts; /* 32 bits for the bytes of binary values */
+    bool marked;      /* a byte says that a value of no fixed size is there: the address book's
+                         AddressBookPropertyValue ([MS-OXCMAPIHTTP] 2.2.1.1) */
 };
 
 /* A value of that type. On failure the wire has failed, and the value is empty. */
