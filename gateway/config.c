@@ -166,6 +166,7 @@ static void fill_mapi(struct config *c, cfg_t *file)
 
     c->mapi = (struct mapi_config){
         .organization = cfg_getstr(mapi, "organization"),
+        .base_url = cfg_getstr(mapi, "base-url"),
         .idle_ms = time_of(mapi, "idle-timeout"),
         .wait_ms = time_of(mapi, "notification-wait"),
         .max_contexts = count_of(mapi, "sessions-per-user"),

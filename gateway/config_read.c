@@ -127,6 +127,7 @@ static cfg_opt_t ops_options[] = {
     CFG_END()
 };
 static cfg_opt_t mapi_options[] = {
+    CFG_STR("base-url", NULL, CFGF_NONE),
     CFG_STR("organization", "Gatepost", CFGF_NONE),
     CFG_STR("idle-timeout", "15m", CFGF_NONE),
     CFG_STR("notification-wait", "5m", CFGF_NONE),
@@ -427,6 +428,20 @@ static int want_network(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
+/* "https://mail.example.org:1443", and no path */
+static int want_base_url(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *url = last_string(opt), *host = strstr(url, "://");
+
+    if (host && (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) && host[3] &&
+        !strpbrk(host + 3, "/?# \"<>&"))
+        return 0;
+    cfg_error(cfg,
+              "%s: expected a URL without a path such as https://mail.example.org, found \"%s\"",
+              cfg_opt_name(opt), url);
+    return -1;
+}
+
 static int want_mechanism(cfg_t *cfg, cfg_opt_t *opt)
 {
     if (auth_mechanism_bit(slice_str(last_string(opt))))
@@ -492,6 +507,7 @@ static const struct check {
     {"limits", "http-body", want_bytes},
     {"limits", "http-timeout", want_time},
     {"ops", "without-logon", want_network},
+    {"mapi", "base-url", want_base_url},
     {"mapi", "organization", want_text},
     {"mapi", "idle-timeout", want_time},
     {"mapi", "notification-wait", want_time},

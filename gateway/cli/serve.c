@@ -233,7 +233,8 @@ static void reopen_files(struct daemon *d)
 
 static bool is_same_mapi(const struct mapi_config *a, const struct mapi_config *b)
 {
-    return strcmp(a->organization, b->organization) == 0 && a->idle_ms == b->idle_ms &&
+    return strcmp(a->organization, b->organization) == 0 &&
+           slice_eq(slice_str(a->base_url), slice_str(b->base_url)) && a->idle_ms == b->idle_ms &&
            a->wait_ms == b->wait_ms && a->max_contexts == b->max_contexts &&
            a->max_objects == b->max_objects && a->max_memory == b->max_memory;
 }

@@ -36,7 +36,9 @@ static void enter_handlers(struct mapi *mapi)
 
 static void fill_defaults(struct mapi_config *c)
 {
+    /* Copies: the configuration that they are from may be exchanged for another. */
     c->organization = mem_str(c->organization ? c->organization : "Gatepost");
+    c->base_url = c->base_url ? mem_str(c->base_url) : NULL;
     if (!c->idle_ms)
         c->idle_ms = IDLE_MS;
     if (!c->wait_ms)
@@ -77,6 +79,7 @@ void mapi_free(struct mapi *mapi)
     nspi_shelf_free(mapi->shelf);
     pthread_mutex_destroy(&mapi->mutex);
     free((char *)mapi->config.organization);
+    free((char *)mapi->config.base_url);
     free(mapi);
 }
 
@@ -122,6 +125,10 @@ static const struct http_route routes[] = {
     {HTTP_VERB_POST, "/mapi/emsmdb/", HTTP_USER, &mapi_emsmdb_handler, "the same"},
     {HTTP_VERB_POST, "/mapi/nspi",    HTTP_USER, &mapi_nspi_handler,   "the address book"},
     {HTTP_VERB_POST, "/mapi/nspi/",   HTTP_USER, &mapi_nspi_handler,   "the same"},
+    {HTTP_VERB_POST, "/autodiscover/autodiscover.xml",    HTTP_USER, &mapi_autodiscover_handler,      "Autodiscover ([MS-OXDSCLI])"},
+    {HTTP_VERB_POST, "/Autodiscover/Autodiscover.xml",    HTTP_USER, &mapi_autodiscover_handler,      "the same"},
+    {HTTP_VERB_GET,  "/autodiscover/autodiscover.json",   HTTP_OPEN, &mapi_autodiscover_json_handler, "where that is"},
+    {HTTP_VERB_GET,  "/autodiscover/autodiscover.json/*", HTTP_OPEN, &mapi_autodiscover_json_handler, "the same"},
 };
 /* clang-format on */
 

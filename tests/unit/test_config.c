@@ -133,6 +133,8 @@ static const struct row {
     {"limits", "http-timeout", "10s", "10", TIME, ""},
     {"pop3", "mark-read", "off", "sometimes", "true or false", ""},
     {"ops", "without-logon", "{}", "{\"here\"}", NETWORK, ""},
+    {"mapi", "base-url", "\"https://mail.example.org\"", "\"https://mail.example.org/x\"",
+     "a URL without a path", ""},
     {"mapi", "organization", "Example", "\"\"", ANY_TEXT, ""},
     {"mapi", "idle-timeout", "10m", "10", TIME, ""},
     {"mapi", "notification-wait", "1m", "1", TIME, ""},
