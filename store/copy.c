@@ -100,6 +100,16 @@ struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t *first
     return e;
 }
 
+/* Where the copies go: the folder, or its associated messages. */
+static struct err load_target(struct store_tx *tx, const struct store_copy *rq,
+                              struct folder_rec *out)
+{
+    struct folder_rec owner;
+    struct err e = folder_load_open(tx, rq->to, rq->associated ? &owner : out);
+
+    return failed(e) || !rq->associated ? e : shadow_load(tx, &owner, SHADOW_ASSOCIATED, out);
+}
+
 static struct err copy_step(struct store_tx *tx, struct store_op *op)
 {
     struct store_copy *rq = container_of(op, struct store_copy, op);
@@ -112,12 +122,12 @@ static struct err copy_step(struct store_tx *tx, struct store_op *op)
     struct err e = folder_load_source(tx, rq->from, &from);
 
     uidset_clear(&rq->batch_source);
-    if (!failed(e) && rq->to == rq->from)
-        to = &from;
-    else if (!failed(e))
-        e = folder_load_open(tx, rq->to, to);
+    if (!failed(e))
+        e = load_target(tx, rq, &other);
     if (failed(e))
         return e;
+    if (other.fid == from.fid)
+        to = &from;
     t.to = to;
     e = transfer_run(tx, &t, &rq->first_uid);
     if (!failed(e) && (!rq->move || folder_is_deleted(&from)) && rq->batch_source.n)

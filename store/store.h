@@ -745,6 +745,7 @@ void store_reserve_ids_init(struct store_reserve_ids *rq);
 struct store_copy {
     struct store_op op;
     uint64_t from, to;
+    bool associated;    /* they become associated messages of the target */
     struct uidset uids; /* the caller's */
     bool move;
     struct uidset source;       /* out: what was copied, in order; the copies' UIDs are */

@@ -238,6 +238,7 @@ struct err context_begin(struct mapi_context *c, uint64_t ticket)
     if (!failed(e)) {
         c->tickets[ticket % MAPI_TICKETS] = 0;
         c->busy = true;
+        c->executes++;
     }
     pthread_mutex_unlock(&mapi->mutex);
     return e;

@@ -43,7 +43,8 @@ struct mapi_context {
     uint32_t lcid;
     struct mapi_objects objects;
     struct mapi_logon *logons[MAPI_LOGONS];
-    uint64_t held; /* bytes of what is unsaved: context_charge() */
+    uint64_t held;     /* bytes of what is unsaved: context_charge() */
+    uint64_t executes; /* how many were begun: what is kept for one is not taken for another's */
     /* shared */
     pthread_mutex_t mutex;
     struct mapi_wait *wait; /* the NotificationWait, if any */

@@ -34,6 +34,9 @@ uint32_t mapi_message_change(struct rop_call *call, struct store_read *rd,
                              struct mapi_object *object, struct store_prop_change *changes,
                              size_t n);
 
+/* The code page of its PtypString8: that with which it was opened. */
+int mapi_message_codepage(const struct mapi_object *object);
+
 /* May it be changed? */
 bool mapi_message_is_writable(const struct mapi_object *object);
 
