@@ -26,6 +26,8 @@
     X(EC_NULL_OBJECT, "ecNullObject", 0x000004B9)                                                  \
     X(EC_QUOTA_EXCEEDED, "ecQuotaExceeded", 0x000004D9)                                            \
     X(EC_MAX_ATTACHMENTS, "ecMaxAttachmentExceeded", 0x000004DB)                                   \
+    X(EC_NOT_EXPANDED, "ecNotExpanded", 0x000004F7)                                                \
+    X(EC_NOT_COLLAPSED, "ecNotCollapsed", 0x000004F8)                                              \
     X(EC_NO_CREATE_SUBFOLDER, "ecNoCreateSubfolderRight", 0x00000502)                              \
     X(EC_DEST_NULL_OBJECT, "ecDstNullObject", 0x00000503)                                          \
     X(EC_MESSAGE_CYCLE, "ecMsgCycle", 0x00000504)                                                  \

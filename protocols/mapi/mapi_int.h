@@ -183,6 +183,7 @@ struct mapi_rows {
     struct arena arena;
     struct prop_list *items;
     size_t n;
+    bool searchable; /* RopFindRow and RopRestrict work on it: a table of rules, and no other */
 };
 uint32_t mapi_table_open_rows(struct rop_call *call, struct mapi_rows *rows,
                               struct mapi_object *parent);

@@ -24,7 +24,7 @@ static uint32_t get_rules_table(struct rop_call *call)
 {
     enum { RULES_UNICODE = 0x40 };
     const struct rop_get_rules_table *rq = call->fields;
-    struct mapi_rows rows = {.arena = ARENA_INIT};
+    struct mapi_rows rows = {.arena = ARENA_INIT, .searchable = true};
 
     if (rq->flags & ~RULES_UNICODE)
         return EC_NOT_SUPPORTED;

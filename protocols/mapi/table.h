@@ -1,0 +1,19 @@
+/*
+ * table.h - what notifications ask of tables ([MS-OXCNOTIF] 3.1.4.3). What tables are otherwise is
+ * between rop_table.c and table_*.c; mapi_table_open_rows() is in mapi_int.h.
+ *
+ * Threads    During an Execute: tables are objects of their context.
+ */
+#ifndef GATEPOST_PROTOCOLS_MAPI_TABLE_H
+#define GATEPOST_PROTOCOLS_MAPI_TABLE_H
+
+#include "protocols/mapi/mapi_int.h"
+
+/*
+ * Is there something to tell a client about a table: did what it shows change since it was read, or
+ * since this was true? Never of one that was opened without notifications, or from which nothing
+ * was read yet, or since it was reset. `rd` is of the logon's mailbox.
+ */
+bool mapi_table_has_news(struct mapi_object *table, struct store_read *rd);
+
+#endif

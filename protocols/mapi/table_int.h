@@ -1,0 +1,260 @@
+/*
+ * table_int.h - tables of folders, messages and small things: what table_*.c and rop_table.c share.
+ *
+ * A table is a window on what is stored, so it is brought up to date before each use
+ * (table_refresh). What has a place in it (the cursor, bookmarks) is kept by the row, not by its
+ * number.
+ *
+ *  - A contents table in the order of the store, which is the default, is the folder's view:
+ * nothing is made, however many messages there are.
+ *  - One that is sorted, restricted, or has a row for each of several values keeps its leaves: UIDs
+ *    in their order. It is made once, in turns (table_build.c), and then follows the changes of the
+ *    folder one by one (table_follow.c).
+ *  - A categorized one has, besides, the category of each leaf; header rows and what is collapsed
+ *    are arranged from those (table_category.c).
+ *  - Hierarchies and tables of what is at hand are lists of items (table_items.c).
+ */
+#ifndef GATEPOST_PROTOCOLS_MAPI_TABLE_INT_H
+#define GATEPOST_PROTOCOLS_MAPI_TABLE_INT_H
+
+#include "base/mem.h"
+#include "protocols/mapi/context.h"
+#include "protocols/mapi/mapi_int.h"
+#include "protocols/mapi/match.h"
+#include "protocols/mapi/table.h"
+
+enum table_kind {
+    TABLE_CONTENTS = 1,
+    TABLE_HIERARCHY = 2,
+    TABLE_RULES = 4, /* of what is at hand, and can be searched and restricted */
+    TABLE_ROWS = 8,  /* of what is at hand, and cannot ([MS-OXCTABL] 3.2.5.4) */
+    TABLE_ANY = 15,
+};
+
+/* TableFlags ([MS-OXCFOLD] 2.2.1.13.1, 2.2.1.14.1) */
+enum {
+    TABLE_ASSOCIATED = 0x02,
+    TABLE_DEPTH = 0x04,
+    TABLE_DEFERRED_ERRORS = 0x08,
+    TABLE_NO_NOTIFICATIONS = 0x10,
+    TABLE_SOFT_DELETES = 0x20,
+    TABLE_UNICODE = 0x40,
+    TABLE_SUPPRESS_NOTIFICATIONS = 0x80, /* of a hierarchy */
+    TABLE_CONVERSATION_MEMBERS = 0x80,   /* of contents */
+};
+
+/* Columns that only tables have ([MS-OXCTABL] 2.2.1). */
+enum {
+    PR_ROW_TYPE = 0x0FF50003,
+    PR_DEPTH = 0x30050003,
+};
+enum { ROW_LEAF = 1, ROW_EXPANDED = 3, ROW_COLLAPSED = 4 };
+
+enum {
+    MULTI_INSTANCE = 0x2000, /* with PROP_MULTIPLE in the type of a tag */
+    NO_CATEGORY = 0xFFFFFFFF
+};
+
+/*
+ * A place: its row (0: the end), which is at `at`. Where the row is gone, `at` is the next one's.
+ */
+struct table_place {
+    uint64_t id;
+    uint32_t at;
+    bool lost;
+};
+
+struct table_bookmark {
+    uint32_t number;
+    struct table_place place;
+};
+
+/* Leaves of a contents table; what it does not need is NULL. */
+struct table_leaves {
+    uint32_t *uids, *instances, *categories;
+    uint32_t n, cap;
+};
+
+struct table_category {
+    uint64_t id;
+    uint32_t parent;   /* or NO_CATEGORY */
+    uint32_t first, n; /* its leaves */
+    uint8_t depth;
+    bool collapsed;
+};
+
+/* A header row, or leaves in a row, that can be seen. */
+struct table_segment {
+    uint32_t at;       /* the number of its first row */
+    uint32_t category; /* of a header row, or NO_CATEGORY */
+    uint32_t first, n; /* leaves */
+};
+
+struct table_item {
+    uint64_t id; /* FID, or 1 + its number */
+    uint32_t depth;
+};
+
+struct mapi_table {
+    struct mapi_object object;
+    enum table_kind kind;
+    uint8_t flags;
+    uint64_t fid;
+    bool of_deleted; /* the folder is a soft-deleted one */
+    bool followed;   /* a client looks at it */
+    uint64_t told;   /* the state that it knows, or was told of */
+    /* what it shall be */
+    uint32_t *columns; /* NULL: they were not set */
+    size_t n_columns;
+    struct sort_order *orders;
+    size_t n_orders;
+    uint16_t n_categories, n_expanded;
+    bool by_extremes;      /* categories come in the order of a greatest value in them */
+    uint32_t instances_of; /* the property of which each value has a row; 0: none */
+    struct arena restriction_arena;
+    const struct restriction *restriction; /* or NULL */
+    struct slice restriction_bytes;
+    /* what it is */
+    bool built;
+    uint64_t state; /* of the folder, or the mailbox */
+    uint64_t place; /* the folder of its rows: the shadow, where there is one; 0: none yet */
+    struct store_view *view;
+    struct table_leaves leaves;
+    struct table_category *categories;
+    uint32_t n_known, cap_known;
+    uint32_t *category_slots; /* by id; 1 + number, a power of two */
+    uint32_t n_slots;
+    struct table_segment *segments;
+    uint32_t n_segments, n_visible;
+    struct uidset unseen;
+    bool unseen_loaded;
+    struct table_item *items;
+    uint32_t n_items;
+    struct mapi_rows *rows; /* what is at hand */
+    uint64_t charged;
+    struct table_build *build;   /* under way */
+    struct table_follow *follow; /* likewise */
+    /* where it is looked at */
+    struct table_place cursor;
+    struct table_bookmark *bookmarks;
+    size_t n_bookmarks;
+    uint32_t last_bookmark;
+};
+
+static inline bool table_is_plain(const struct mapi_table *t)
+{
+    return t->kind == TABLE_CONTENTS && !t->n_orders && !t->restriction && !t->instances_of;
+}
+
+/* ---- table.c ---- */
+
+struct mapi_table *table_new(struct rop_call *call, enum table_kind kind);
+/* Its memory for `bytes`, instead of what it had. EC_NOT_ENOUGH_MEMORY. */
+uint32_t table_charge(struct mapi_table *t, uint64_t bytes);
+/* Forget what it is: it is made again at its next use. Bookmarks go, the cursor goes to the top. */
+void table_restart(struct mapi_table *t);
+
+uint32_t table_count(const struct mapi_table *t);
+/* The name of a row; 0 beyond the end. */
+uint64_t table_id(const struct mapi_table *t, uint32_t at);
+void table_move_to(struct mapi_table *t, uint32_t at);
+/* False: it is not there; *at is as it was. */
+bool table_find(const struct mapi_table *t, uint64_t id, uint32_t *at);
+/* Look all places up again. */
+void table_find_places(struct mapi_table *t);
+
+/* *more: it takes another turn (and another snapshot). */
+uint32_t table_refresh(struct mapi_table *t, struct store_read *rd, bool *more);
+/* The folder that a contents table is of; ERR_NOT_FOUND: it has no shadow yet. */
+struct err table_folder(const struct mapi_table *t, struct store_read *rd,
+                        struct store_folder *out) MUST_USE;
+
+/* A leaf's name. */
+static inline uint64_t leaf_id(const struct table_leaves *leaves, uint32_t i)
+{
+    return leaves->uids[i] | (uint64_t)(leaves->instances ? leaves->instances[i] : 0) << 32;
+}
+
+/* ---- table_leaf.c: the list of leaves ---- */
+
+uint64_t leaves_bytes(const struct mapi_table *t, uint64_t n);
+void leaves_done(struct table_leaves *leaves);
+void leaves_insert(struct mapi_table *t, uint32_t at, uint32_t uid, uint32_t instance,
+                   uint32_t category);
+
+/* ---- table_row.c: what is in a row ---- */
+
+struct table_row {
+    struct match_source source;
+    struct mapi_table *table;
+    struct store_read *rd;
+    struct arena *in;
+    uint64_t id;
+    uint32_t leaf_uid, instance, category; /* a header's */
+    uint32_t depth;
+    const struct prop_list *props; /* of what is at hand */
+    struct message_row message;
+    bool is_header;
+    bool heads;                  /* of large values the beginning is enough */
+    struct store_object *object; /* once it was needed */
+    struct store_content *content;
+};
+
+/* The row at `at` of a table that is up to date. Everything it gives lives in the arena. */
+struct err table_row_open(struct mapi_table *t, struct store_read *rd, uint32_t at,
+                          struct arena *in, struct table_row *out) MUST_USE;
+/* A message of the folder, for a table that is made. */
+void table_row_of_message(struct mapi_table *t, struct store_read *rd,
+                          const struct message_row *message, uint32_t instance, struct arena *in,
+                          struct table_row *out);
+/* An item of a list. */
+void table_row_of_item(struct mapi_table *t, struct store_read *rd, const struct table_item *item,
+                       struct arena *in, struct table_row *out);
+/* A column or a sort key, instances too. */
+bool table_row_get(struct table_row *row, uint32_t tag, struct prop *out);
+/* How many rows a message has: one for each value. */
+uint32_t table_row_instances(struct table_row *row);
+/* Can it be told from the row of the store alone, most of the time? */
+bool table_row_is_cheap(uint32_t tag);
+/* One PropertyRow of the table's columns. False: it does not fit, and nothing was put. */
+bool table_row_put(struct table_row *row, const struct value_form *form, struct buf *out);
+
+/* ---- table_key.c: the order of leaves ---- */
+
+/* Bytes in whose order leaves are. *ends: where the key of each category ends, or NULL. */
+void table_key_put(struct table_row *row, struct buf *out, size_t *ends);
+/* The value whose greatest puts a category in its place; nothing where there is no such order. */
+void table_key_put_extreme(struct table_row *row, struct buf *out);
+/* What a leaf is in: its innermost category, which is made where it is new. */
+uint32_t table_key_category(struct mapi_table *t, struct slice key, const size_t *ends);
+
+/* ---- table_build.c, table_follow.c ---- */
+
+/* Rows that may be looked at in one turn; one whose properties are needed counts as so many. */
+enum { TURN = 20000, EXPENSIVE_ROW = 400 };
+
+uint32_t table_row_cost(const struct mapi_table *t);
+/* Make the leaves of a table that has none, or go on making them. */
+uint32_t table_build(struct mapi_table *t, struct store_read *rd, const struct store_folder *now,
+                     bool *more);
+void table_build_free(struct mapi_table *t);
+/* Bring them up to date, or go on doing so. *can false: they must be built again. */
+uint32_t table_follow(struct mapi_table *t, struct store_read *rd, const struct store_folder *now,
+                      bool *can, bool *more);
+void table_follow_free(struct mapi_table *t);
+
+/* ---- table_category.c ---- */
+
+uint32_t category_get(struct mapi_table *t, uint64_t id, uint32_t parent);
+/* NO_CATEGORY: there is none, or it has no rows. */
+uint32_t category_find(const struct mapi_table *t, uint64_t id);
+void categories_done(struct mapi_table *t);
+void categories_arrange(struct mapi_table *t);
+/* How many rows are seen below a header, if it is expanded. */
+uint32_t category_rows(const struct mapi_table *t, uint32_t category);
+
+/* ---- table_items.c ---- */
+
+uint32_t table_list_items(struct mapi_table *t, struct store_read *rd);
+
+#endif
