@@ -18,6 +18,10 @@ struct err appender_begin(struct store_tx *tx, struct appender *a, struct folder
     a->size = 0;
     a->unseen = UIDSET_EMPTY;
     a->keywords = (struct keyword_counts){NULL, 0, 0};
+    a->cause = CAUSE_NONE;
+    a->old_fid = 0;
+    a->mids = mid_runs_make();
+    a->old_mids = mid_runs_make();
     if (folder->uidnext + n > UINT32_MAX)
         return ERR(ERR_LIMIT, "the folder is out of UIDs");
     return group_load_last(tx, folder->fid, &a->last);
@@ -44,6 +48,7 @@ struct err appender_add(struct store_tx *tx, struct appender *a, struct message_
     if (row->flags & FLAG_DELETED)
         a->n_deleted++;
     keyword_counts_add(&a->keywords, row->keyword_set, 1);
+    mid_runs_add(&a->mids, row->mid);
     struct err e = put_mid(tx, a->folder->fid, row);
 
     return failed(e) ? e : group_append(tx, &a->last, row);
@@ -53,6 +58,15 @@ static struct err note_runs(struct store_tx *tx, struct appender *a)
 {
     struct uidset all = UIDSET_EMPTY;
     uint32_t last = a->first_uid + a->n - 1;
+    struct log_rec rec = {
+        .kind = LOG_ARRIVED,
+        .cause = a->cause,
+        .fid = a->folder->fid,
+        .first = a->first_counter,
+        .mids = mid_runs_end(&a->mids),
+        .old_mids = mid_runs_end(&a->old_mids),
+        .old_fid = a->old_fid,
+    };
 
     uidset_add(&all, a->first_uid, last);
     struct err e = runs_add(tx, KEY_RUN_ALL, a->folder->fid, a->first_uid, last);
@@ -60,7 +74,7 @@ static struct err note_runs(struct store_tx *tx, struct appender *a)
     if (!failed(e))
         e = runs_add_set(tx, KEY_RUN_UNSEEN, a->folder->fid, &a->unseen);
     if (!failed(e))
-        e = log_add(tx, LOG_ARRIVED, a->folder->fid, a->first_counter, &all);
+        e = log_put(tx, &rec, &all);
     uidset_done(&all);
     return e;
 }
@@ -93,6 +107,8 @@ void appender_done(struct appender *a)
 {
     uidset_done(&a->unseen);
     keyword_counts_done(&a->keywords);
+    mid_runs_done(&a->mids);
+    mid_runs_done(&a->old_mids);
 }
 
 /* ---- the request ---- */
@@ -178,6 +194,7 @@ static struct err append_step(struct store_tx *tx, struct store_op *op)
     if (failed(e))
         return e;
     e = appender_begin(tx, &a, &folder, rq->n);
+    a.cause = rq->delivered ? CAUSE_DELIVERED : CAUSE_NONE;
     for (size_t i = 0; i < rq->n && !failed(e); i++)
         e = append_one(tx, &a, &rq->messages[i]);
     if (!failed(e))

@@ -73,28 +73,34 @@ static struct err put_tombstone(struct store_tx *tx, uint64_t fid, struct slice 
     return e;
 }
 
-struct err log_add(struct store_tx *tx, enum log_kind_of_change kind, uint64_t fid, uint64_t first,
-                   const struct uidset *uids)
+struct err log_put(struct store_tx *tx, struct log_rec *rec, const struct uidset *uids)
 {
     struct buf encoded = buf_make(SIZE_MAX), value = buf_make(SIZE_MAX);
-    struct log_rec rec = {.kind = kind, .fid = fid, .first = first};
     struct key key = key_id(KEY_LOG, tx->rec.counter);
     struct err e = OK;
 
     if (uids)
         uids_encode(uids, &encoded);
-    if (kind == LOG_EXPUNGED)
-        e = put_tombstone(tx, fid, buf_slice(&encoded));
+    if (rec->kind == LOG_EXPUNGED)
+        e = put_tombstone(tx, rec->fid, buf_slice(&encoded));
     else
-        rec.uids = buf_slice(&encoded);
-    log_rec_encode(&rec, &value);
+        rec->uids = buf_slice(&encoded);
+    log_rec_encode(rec, &value);
     if (!failed(e))
         e = tx_put(tx, &key, buf_slice(&value));
     tx->rec.log_entries++;
     tx->changed = true;
+    rec->uids = SLICE_EMPTY;
     buf_done(&encoded);
     buf_done(&value);
     return e;
+}
+
+struct err log_folder_changed(struct store_tx *tx, const struct folder_rec *folder)
+{
+    struct log_rec rec = {.kind = LOG_FOLDER_CHANGED, .fid = folder->fid, .first = folder->cn};
+
+    return log_put(tx, &rec, NULL);
 }
 
 static struct err forget_expunge(struct store_tx *tx, uint64_t fid, uint64_t counter)

@@ -30,6 +30,8 @@ static struct err transfer_row(struct store_tx *tx, const struct transfer *t, st
     uint64_t old = row.mid;
 
     uidset_add(t->source, row.uid, row.uid);
+    if (a->cause != CAUSE_NONE)
+        mid_runs_add(&a->old_mids, old);
     row.savedate = tx->now;
     if (t->keep_mids)
         return appender_add(tx, a, &row);
@@ -76,6 +78,15 @@ static struct err transfer_rows(struct store_tx *tx, const struct transfer *t, s
     return OK;
 }
 
+/* What was soft-deleted is new where it is recovered to, for those who see only the others. */
+static void note_source(const struct transfer *t, struct appender *a)
+{
+    if (folder_is_deleted(t->from))
+        return;
+    a->cause = t->move ? CAUSE_MOVED : CAUSE_COPIED;
+    a->old_fid = t->from->shadow == SHADOW_NONE ? t->from->fid : t->from->parent;
+}
+
 struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t *first_uid)
 {
     struct appender a;
@@ -86,6 +97,7 @@ struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t *first
         n = t->from->exists;
     t->before = t->from->uidnext;
     e = appender_begin(tx, &a, t->to, n);
+    note_source(t, &a);
     if (!failed(e))
         e = transfer_rows(tx, t, &a);
     if (t->move) { /* the new rows refer to the keyword sets in the place of the old ones */

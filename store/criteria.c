@@ -92,7 +92,7 @@ static struct err set_step(struct store_tx *tx, struct store_op *op)
     rec.changed = tx->now;
     if (!failed(e))
         e = folder_save(tx, &rec);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec.fid, rec.cn, NULL);
+    return failed(e) ? e : log_folder_changed(tx, &rec);
 }
 
 void store_set_search_criteria_init(struct store_set_search_criteria *rq)

@@ -33,7 +33,10 @@ struct err removal_add(struct store_tx *tx, struct removal *r, const struct mess
 
     if (r->kind != REMOVE_REPLACED && r->kind != REMOVE_KEPT)
         e = drop_message_keys(tx, row, &r->blobs);
+    if (r->gone.n == 0)
+        r->mids = mid_runs_make();
     uidset_add(&r->gone, row->uid, row->uid);
+    mid_runs_add(&r->mids, row->mid);
     if (!(row->flags & FLAG_SEEN))
         uidset_add(&r->unseen, row->uid, row->uid);
     if (row->flags & FLAG_DELETED)
@@ -42,6 +45,22 @@ struct err removal_add(struct store_tx *tx, struct removal *r, const struct mess
     if (!failed(e) && r->kind != REMOVE_MOVED && r->kind != REMOVE_KEPT)
         e = let_go(tx, &r->keywords, row);
     return e;
+}
+
+static struct err log_removal(struct store_tx *tx, struct removal *r,
+                              const struct folder_rec *folder)
+{
+    struct log_rec rec = {
+        .kind = LOG_EXPUNGED,
+        .cause = r->kind == REMOVE_MOVED      ? CAUSE_MOVED
+                 : r->kind == REMOVE_REPLACED ? CAUSE_REPLACED
+                                              : CAUSE_NONE,
+        .fid = folder->fid,
+        .first = folder->modseq,
+        .mids = mid_runs_end(&r->mids),
+    };
+
+    return log_put(tx, &rec, &r->gone);
 }
 
 struct err removal_end(struct store_tx *tx, struct removal *r, struct folder_rec *folder)
@@ -69,7 +88,7 @@ struct err removal_end(struct store_tx *tx, struct removal *r, struct folder_rec
     if (!failed(e))
         e = keyword_counts_write(tx, &r->keywords);
     if (!failed(e))
-        e = log_add(tx, LOG_EXPUNGED, folder->fid, folder->modseq, &r->gone);
+        e = log_removal(tx, r, folder);
     return failed(e) ? e : folder_save(tx, folder);
 }
 
@@ -78,6 +97,7 @@ void removal_done(struct removal *r)
     uidset_done(&r->gone);
     uidset_done(&r->unseen);
     keyword_counts_done(&r->keywords);
+    mid_runs_done(&r->mids);
 }
 
 /* ---- groups ---- */

@@ -13,6 +13,7 @@ struct flags_batch {
     struct keyword_change keywords;
     struct keyword_counts counts;
     struct uidset seen, unseen; /* became so */
+    struct mid_runs mids;       /* of those that changed */
     uint64_t first_counter;
     uint32_t looked_at;
 };
@@ -73,6 +74,7 @@ static struct err change_row(struct store_tx *tx, struct flags_batch *b, uint8_t
     row.keyword_set = set;
     row_encode(&row, bytes);
     uidset_add(&b->rq->batch_changed, row.uid, row.uid);
+    mid_runs_add(&b->mids, row.mid);
     *changed = true;
     return OK;
 }
@@ -127,6 +129,13 @@ static struct err change_some(struct store_tx *tx, struct flags_batch *b, bool *
 static struct err write_down(struct store_tx *tx, struct flags_batch *b)
 {
     uint64_t fid = b->folder.fid;
+    struct log_rec rec = {
+        .kind = LOG_CHANGED,
+        .cause = b->seen.n + b->unseen.n ? CAUSE_READ : CAUSE_NONE,
+        .fid = fid,
+        .first = b->first_counter,
+        .mids = mid_runs_end(&b->mids),
+    };
     struct err e = runs_remove_set(tx, KEY_RUN_UNSEEN, fid, &b->seen);
 
     if (!failed(e))
@@ -134,7 +143,7 @@ static struct err write_down(struct store_tx *tx, struct flags_batch *b)
     if (!failed(e))
         e = keyword_counts_write(tx, &b->counts);
     if (!failed(e))
-        e = log_add(tx, LOG_CHANGED, fid, b->first_counter, &b->rq->batch_changed);
+        e = log_put(tx, &rec, &b->rq->batch_changed);
     b->folder.modseq = b->folder.flags_modseq = tx->rec.counter;
     b->folder.contents_changed = tx->now;
     return failed(e) ? e : folder_save(tx, &b->folder);
@@ -147,6 +156,7 @@ static struct err set_flags_step(struct store_tx *tx, struct store_op *op)
         .rq = rq,
         .keywords = {.how = rq->how, .names = rq->keywords, .n = rq->n_keywords},
         .first_counter = tx->rec.counter + 1,
+        .mids = mid_runs_make(),
     };
     struct err e = keyword_names_check(rq->keywords, rq->n_keywords);
 
@@ -162,6 +172,7 @@ static struct err set_flags_step(struct store_tx *tx, struct store_op *op)
     rq->batch_known = b.folder.flags_modseq;
     uidset_done(&b.seen);
     uidset_done(&b.unseen);
+    mid_runs_done(&b.mids);
     keyword_change_done(&b.keywords);
     keyword_counts_done(&b.counts);
     return e;

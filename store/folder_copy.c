@@ -27,6 +27,7 @@ static struct err make_copy(struct store_tx *tx, const struct folder_rec *from,
                             struct folder_rec *above, struct slice name, uint64_t *fid)
 {
     struct folder_new new = {.name = name,
+                             .copy_of = from,
                              .class = slice_of(from->class, from->class_len),
                              .noselect = from->flags & FOLDER_NOSELECT,
                              .search = from->flags & FOLDER_SEARCH};

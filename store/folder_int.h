@@ -35,7 +35,13 @@ struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec) MUST
 /* Is the folder `rec` that one, or below it? */
 struct err folder_is_below(struct store_tx *tx, const struct folder_rec *rec, uint64_t fid,
                            bool *below) MUST_USE;
-/* Out of its place among its siblings, and to another place, where the record is saved. */
+/* Note that it is gone, by the counter value that this took. */
+struct err log_folder_gone(struct store_tx *tx, const struct folder_rec *folder,
+                           uint64_t counter) MUST_USE;
+/*
+ * Out of its place among its siblings, and to another place, where the record is saved; a folder
+ * whose parent is 0 is new there.
+ */
 struct err folder_take_out(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
 struct err folder_put_under(struct store_tx *tx, struct folder_rec *rec, uint64_t parent,
                             struct slice name) MUST_USE;

@@ -93,6 +93,22 @@ static bool is_in_ipm(const struct folder_rec *parent)
     return (parent->flags & FOLDER_IPM) || parent->special == SPECIAL_IPM_SUBTREE;
 }
 
+static struct err log_new(struct store_tx *tx, const struct folder_new *new,
+                          const struct folder_rec *made)
+{
+    struct log_rec rec = {
+        .kind = LOG_FOLDER_NEW,
+        .cause = new->copy_of ? CAUSE_COPIED : CAUSE_NONE,
+        .fid = made->fid,
+        .first = made->fid,
+        .parent = made->parent,
+        .old_fid = new->copy_of ? new->copy_of->fid : 0,
+        .old_parent = new->copy_of ? new->copy_of->parent : 0,
+    };
+
+    return log_put(tx, &rec, NULL);
+}
+
 struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const struct folder_new *new,
                        struct folder_rec *out)
 {
@@ -131,7 +147,7 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
         e = permissions_copy(tx, parent->fid, out->fid);
     /* The folders that a mailbox begins with are no news to anybody. */
     if (!failed(e) && !new->fid)
-        e = log_add(tx, LOG_FOLDER_NEW, out->fid, out->fid, NULL);
+        e = log_new(tx, new, out);
     return e;
 }
 
@@ -153,7 +169,7 @@ static struct err revive(struct store_tx *tx, struct folder_rec *rec, enum store
 
     if (!failed(e))
         e = put_special(tx, special, rec->fid);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
+    return failed(e) ? e : log_folder_changed(tx, rec);
 }
 
 static struct err special_is_free(struct store_tx *tx, enum store_special special)
@@ -342,7 +358,15 @@ static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
 
     if (!failed(e))
         e = folder_save(tx, rec);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
+    return failed(e) ? e : log_folder_changed(tx, rec);
+}
+
+struct err log_folder_gone(struct store_tx *tx, const struct folder_rec *folder, uint64_t counter)
+{
+    struct log_rec rec = {
+        .kind = LOG_FOLDER_GONE, .fid = folder->fid, .first = counter, .parent = folder->parent};
+
+    return log_put(tx, &rec, NULL);
 }
 
 struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec)
@@ -360,7 +384,7 @@ struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec)
     tx->rec.folders--;
     uint64_t counter = tx_take(tx, 1);
 
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_GONE, rec->fid, counter, NULL);
+    return failed(e) ? e : log_folder_gone(tx, rec, counter);
 }
 
 static struct err delete_step(struct store_tx *tx, struct store_op *op)
@@ -420,9 +444,26 @@ struct err folder_take_out(struct store_tx *tx, const struct folder_rec *rec)
     return failed(e) ? e : one_child_less(tx, rec->parent);
 }
 
+static struct err log_place(struct store_tx *tx, const struct folder_rec *folder, uint64_t from)
+{
+    bool moved = from != 0 && from != folder->parent;
+    struct log_rec rec = {
+        .kind = from == 0 ? LOG_FOLDER_NEW : LOG_FOLDER_CHANGED,
+        .cause = moved ? CAUSE_MOVED : CAUSE_NONE,
+        .fid = folder->fid,
+        .first = folder->cn,
+        .parent = folder->parent,
+        .old_fid = moved ? folder->fid : 0,
+        .old_parent = moved ? from : 0,
+    };
+
+    return log_put(tx, &rec, NULL);
+}
+
 struct err folder_put_under(struct store_tx *tx, struct folder_rec *rec, uint64_t parent,
                             struct slice name)
 {
+    uint64_t from = rec->parent;
     struct folder_rec above;
     struct err e = folder_load(tx->read, parent, &above);
 
@@ -440,7 +481,7 @@ struct err folder_put_under(struct store_tx *tx, struct folder_rec *rec, uint64_
         e = folder_save(tx, rec);
     if (!failed(e))
         e = put_name(tx, parent, name, rec->fid);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec->fid, rec->cn, NULL);
+    return failed(e) ? e : log_place(tx, rec, from);
 }
 
 /* Give the folder another name, and perhaps another parent. */

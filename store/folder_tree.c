@@ -161,7 +161,7 @@ static struct err hide(struct store_tx *tx, struct folder_rec *rec)
     if (!failed(e))
         e = tx_put(tx, &listed, SLICE_EMPTY);
     tx_note_deleted(tx);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_GONE, rec->fid, rec->cn, NULL);
+    return failed(e) ? e : log_folder_gone(tx, rec, rec->cn);
 }
 
 static bool can_be_hidden(const struct store_tx *tx, const struct folder_rec *rec)
@@ -332,6 +332,7 @@ static struct err take_out(struct store_tx *tx, struct folder_rec *rec)
 
     if (!failed(e))
         e = set_deleted(tx, rec, false);
+    rec->parent = 0; /* nobody knew it there: it is new where it goes */
     return failed(e) ? e : tx_check_quota(tx, 0);
 }
 

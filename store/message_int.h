@@ -38,6 +38,11 @@ struct appender {
     uint64_t size;
     struct uidset unseen;
     struct keyword_counts keywords;
+    struct mid_runs mids;
+    /* the caller's, after appender_begin(): for the log */
+    enum store_cause cause;
+    uint64_t old_fid;         /* where they are copied or moved from, */
+    struct mid_runs old_mids; /* and what was the MID of each there */
 };
 
 /* Check that `n` messages fit into the folder's UIDs, and begin. appender_done() always. */
@@ -68,6 +73,7 @@ struct removal {
     uint32_t n_deleted;
     uint64_t size;
     size_t blobs; /* of bags, that were let go */
+    struct mid_runs mids;
     struct keyword_counts keywords;
 };
 

@@ -224,7 +224,7 @@ static struct err modify_step(struct store_tx *tx, struct store_op *op)
     rec.cn = tx_take(tx, 1);
     rec.changed = tx->now;
     e = folder_save(tx, &rec);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, rec.fid, rec.cn, NULL);
+    return failed(e) ? e : log_folder_changed(tx, &rec);
 }
 
 void store_modify_permissions_init(struct store_modify_permissions *rq)

@@ -160,7 +160,7 @@ static struct err set_of_folder(struct store_tx *tx, struct store_set_props *rq,
     e = bag_save(tx, folder->fid, &edit.bag);
     if (!failed(e))
         e = folder_save(tx, folder);
-    return failed(e) ? e : log_add(tx, LOG_FOLDER_CHANGED, folder->fid, folder->cn, NULL);
+    return failed(e) ? e : log_folder_changed(tx, folder);
 }
 
 /* ---- a message ---- */
@@ -212,11 +212,31 @@ static struct err note_unseen(struct store_tx *tx, struct folder_rec *folder, ui
                   : runs_remove(tx, KEY_RUN_UNSEEN, folder->fid, uid, uid);
 }
 
+static struct err log_row(struct store_tx *tx, const struct place *p, bool read)
+{
+    struct uidset uid = UIDSET_EMPTY;
+    struct mid_runs mids = mid_runs_make();
+
+    uidset_add(&uid, p->row.uid, p->row.uid);
+    mid_runs_add(&mids, p->row.mid);
+    struct log_rec rec = {
+        .kind = LOG_CHANGED,
+        .cause = read ? CAUSE_READ : CAUSE_NONE,
+        .fid = p->folder.fid,
+        .first = p->row.modseq,
+        .mids = mid_runs_end(&mids),
+    };
+    struct err e = log_put(tx, &rec, &uid);
+
+    mid_runs_done(&mids);
+    uidset_done(&uid);
+    return e;
+}
+
 /* What goes with a change of the row: counters, runs, keyword sets, the log. */
 static struct err note_row(struct store_tx *tx, struct place *p, const struct message_row *before)
 {
     struct keyword_counts counts = {NULL, 0, 0};
-    struct uidset uid = UIDSET_EMPTY;
     uint16_t changed = p->row.flags ^ before->flags;
     struct err e = OK;
 
@@ -228,13 +248,11 @@ static struct err note_row(struct store_tx *tx, struct place *p, const struct me
     keyword_counts_add(&counts, p->row.keyword_set, 1);
     if (!failed(e))
         e = keyword_counts_write(tx, &counts);
-    uidset_add(&uid, p->row.uid, p->row.uid);
     if (!failed(e))
-        e = log_add(tx, LOG_CHANGED, p->folder.fid, p->row.modseq, &uid);
+        e = log_row(tx, p, changed & FLAG_SEEN);
     p->folder.modseq = p->folder.flags_modseq = p->row.modseq;
     p->folder.contents_changed = tx->now;
     keyword_counts_done(&counts);
-    uidset_done(&uid);
     return failed(e) ? e : folder_save(tx, &p->folder);
 }
 

@@ -262,6 +262,7 @@ static struct err put_row(struct saving *s, struct folder_rec *folder)
     struct appender a;
     struct err e = appender_begin(s->tx, &a, folder, 1);
 
+    a.cause = s->old ? CAUSE_REPLACED : CAUSE_NONE;
     if (!failed(e))
         e = appender_add(s->tx, &a, &s->row);
     if (!failed(e))

@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 
 #include "base/crc32c.h"
+#include "base/varint.h"
 
 /* ---- keys ---- */
 
@@ -423,31 +424,73 @@ struct slice folder_rec_name(const struct folder_rec *rec)
     return slice_of(rec->name, rec->name_len);
 }
 
+/* In the byte of the kind: the entry tells more than its UIDs. */
+enum { LOG_HEAD = 4 + 17, LOG_TELLS_MORE = 0x80 };
+
+static void put_sized(struct buf *out, struct slice bytes)
+{
+    varint_put(out, bytes.len);
+    buf_put(out, bytes);
+}
+
 void log_rec_encode(const struct log_rec *rec, struct buf *out)
 {
-    uint8_t head[4 + 17], *p = head + 4;
+    uint8_t head[LOG_HEAD] = {0};
+    size_t at = out->len;
 
-    *p = (uint8_t)rec->kind;
-    put_le64(p + 1, rec->fid);
-    put_le64(p + 9, rec->first);
-    put_le32(head, crc32c(crc32c(0, slice_of(p, 17)), rec->uids));
+    head[4] = (uint8_t)(rec->kind | LOG_TELLS_MORE);
+    put_le64(head + 5, rec->fid);
+    put_le64(head + 13, rec->first);
     buf_put(out, slice_of(head, sizeof head));
-    buf_put(out, rec->uids);
+    buf_putc(out, (uint8_t)rec->cause);
+    varint_put(out, rec->parent);
+    varint_put(out, rec->old_fid);
+    varint_put(out, rec->old_parent);
+    put_sized(out, rec->uids);
+    put_sized(out, rec->mids);
+    buf_put(out, rec->old_mids);
+    if (!out->failed)
+        put_le32(out->data + out->head + at, crc32c(0, slice_from(buf_slice(out), at + 4)));
+}
+
+static bool take_sized(struct slice *in, struct slice *out)
+{
+    uint64_t len;
+
+    if (!varint_take(in, &len) || len > in->len)
+        return false;
+    *out = slice_of(in->ptr, (size_t)len);
+    *in = slice_from(*in, (size_t)len);
+    return true;
+}
+
+static struct err take_more(struct slice in, struct log_rec *out)
+{
+    if (in.len == 0)
+        return ERR(ERR_CORRUPT, "change log entry: too short");
+    out->cause = (enum store_cause)in.ptr[0];
+    in = slice_from(in, 1);
+    if (!varint_take(&in, &out->parent) || !varint_take(&in, &out->old_fid) ||
+        !varint_take(&in, &out->old_parent) || !take_sized(&in, &out->uids) ||
+        !take_sized(&in, &out->mids))
+        return ERR(ERR_CORRUPT, "change log entry: malformed");
+    out->old_mids = in;
+    return OK;
 }
 
 struct err log_rec_decode(struct slice bytes, struct log_rec *out)
 {
-    if (bytes.len < 21)
+    if (bytes.len < LOG_HEAD)
         return ERR(ERR_CORRUPT, "change log entry: too short");
-    struct slice uids = slice_from(bytes, 21);
-
     if (get_le32(bytes.ptr) != crc32c(0, slice_from(bytes, 4)))
         return ERR(ERR_CORRUPT, "change log entry: checksum");
-    out->kind = (enum log_kind_of_change)bytes.ptr[4];
-    out->fid = get_le64(bytes.ptr + 5);
-    out->first = get_le64(bytes.ptr + 13);
-    out->uids = uids;
-    return OK;
+    *out = (struct log_rec){
+        .kind = (enum log_kind_of_change)(bytes.ptr[4] & ~LOG_TELLS_MORE),
+        .fid = get_le64(bytes.ptr + 5),
+        .first = get_le64(bytes.ptr + 13),
+        .uids = slice_from(bytes, LOG_HEAD),
+    };
+    return bytes.ptr[4] & LOG_TELLS_MORE ? take_more(out->uids, out) : OK;
 }
 
 /* ---- small values ---- */

@@ -60,6 +60,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "store/engine/engine.h"
+#include "store/events.h"
 #include "store/store.h"
 
 /*
@@ -222,11 +223,17 @@ enum log_kind_of_change {
     LOG_FOLDER_GONE = 6,
 };
 
+/* What an entry of an older version does not have is empty, or 0. */
 struct log_rec {
     enum log_kind_of_change kind;
+    enum store_cause cause;
     uint64_t fid;
-    uint64_t first;    /* the first counter value it took; its key has the last */
-    struct slice uids; /* encoded, see changelog.c; empty where it has none */
+    uint64_t first;              /* the first counter value it took; its key has the last */
+    struct slice uids;           /* encoded, see changelog.c; empty where it has none */
+    struct slice mids;           /* of the messages that arrived, changed or are gone: see mids.c */
+    struct slice old_mids;       /* of those that arrived: what they were copied or moved from */
+    uint64_t old_fid;            /* and where that was */
+    uint64_t parent, old_parent; /* of a folder that is new, gone, or has moved */
 };
 
 /* Big enough for every record but the log's. */

@@ -655,6 +655,7 @@ struct store_append {
     uint64_t fid;
     const struct store_new_message *messages; /* must live until done */
     size_t n;
+    bool delivered;       /* it is new mail: somebody else has sent it */
     uint32_t first_uid;   /* out */
     uint32_t uidvalidity; /* out */
 };

@@ -143,6 +143,7 @@ struct folder_new {
     struct slice name, class;
     enum store_special special;
     bool noselect, search;
+    const struct folder_rec *copy_of; /* or NULL */
 };
 struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const struct folder_new *new,
                        struct folder_rec *out) MUST_USE;
@@ -204,9 +205,23 @@ struct err uids_decode(struct slice bytes, struct uidset *out) MUST_USE; /* appe
 
 struct err tombstone_decode(struct slice value, struct uidset *out) MUST_USE; /* appends */
 
-/* Note a change that took the counter values first..tx->rec.counter. `uids` may be NULL. */
-struct err log_add(struct store_tx *tx, enum log_kind_of_change kind, uint64_t fid, uint64_t first,
-                   const struct uidset *uids) MUST_USE;
+/* MIDs as bytes (mids.c), in the order in which they are added. */
+struct mid_runs {
+    struct buf bytes;
+    uint64_t first, n; /* of the run that grows */
+    uint64_t end;      /* of the run before it */
+};
+struct mid_runs mid_runs_make(void);
+void mid_runs_add(struct mid_runs *runs, uint64_t mid);
+struct slice mid_runs_end(struct mid_runs *runs);
+void mid_runs_done(struct mid_runs *runs);
+/* Are these bytes of MIDs that are no greater than the counter? *n: how many. */
+bool mids_are_sound(struct slice mids, uint64_t counter, uint64_t *n);
+
+/* Note a change that took the counter values rec->first..tx->rec.counter. `uids` may be NULL. */
+struct err log_put(struct store_tx *tx, struct log_rec *rec, const struct uidset *uids) MUST_USE;
+/* The same of a folder that changed, without more to tell. */
+struct err log_folder_changed(struct store_tx *tx, const struct folder_rec *folder) MUST_USE;
 /* Remove a few of the oldest entries where there are too many. */
 struct err log_trim(struct store_tx *tx) MUST_USE;
 

@@ -266,6 +266,42 @@ static void each_keyword_name(struct verify *v, struct slice key, struct slice v
 
 /* ---- the change log ---- */
 
+/* How many UIDs the entry has: in itself, or in its tombstone. */
+static bool count_uids(struct verify *v, uint64_t counter, const struct log_rec *rec, uint64_t *n)
+{
+    struct key tombstone = key_tombstone(rec->fid, counter);
+    struct uidset set = UIDSET_EMPTY;
+    struct slice found;
+    bool known = true;
+
+    if (rec->kind != LOG_EXPUNGED)
+        known = !failed(uids_decode(rec->uids, &set));
+    else
+        known = !failed(engine_get(v->rd->engine, key_slice(&tombstone), &found)) &&
+                !failed(tombstone_decode(found, &set));
+    *n = uidset_count(&set);
+    uidset_done(&set);
+    return known;
+}
+
+/* A MID for each UID, and where the messages came from other ones for each of these. */
+static void check_mids(struct verify *v, uint64_t counter, const struct log_rec *rec)
+{
+    uint64_t n_uids, n = 0, n_old = 0;
+
+    if (!mids_are_sound(rec->mids, v->rec.counter, &n) ||
+        !mids_are_sound(rec->old_mids, v->rec.counter, &n_old))
+        verify_fault(v, "change log entry %llu: its MIDs are malformed",
+                     (unsigned long long)counter);
+    else if (n && count_uids(v, counter, rec, &n_uids) && n_uids != n)
+        verify_fault(v, "change log entry %llu: %llu messages have %llu MIDs",
+                     (unsigned long long)counter, (unsigned long long)n_uids,
+                     (unsigned long long)n);
+    else if (n_old != (rec->old_fid && rec->kind == LOG_ARRIVED ? n : 0))
+        verify_fault(v, "change log entry %llu: %llu messages came from %llu",
+                     (unsigned long long)counter, (unsigned long long)n, (unsigned long long)n_old);
+}
+
 static void each_log(struct verify *v, struct slice key, struct slice value)
 {
     struct uidset set = UIDSET_EMPTY;
@@ -292,6 +328,8 @@ static void each_log(struct verify *v, struct slice key, struct slice value)
             verify_fault(v, "change log entry %llu: its tombstone is missing",
                          (unsigned long long)counter);
     }
+    if (counter && !failed(log_rec_decode(value, &rec)))
+        check_mids(v, counter, &rec);
     uidset_done(&set);
 }
 

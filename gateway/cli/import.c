@@ -364,6 +364,7 @@ static void append_some(struct import *im, size_t from, size_t n)
     rq.fid = im->group_target->fid;
     rq.messages = im->group + from;
     rq.n = n;
+    rq.delivered = true;
     struct err e = store_run(im->mailbox, &rq.op);
     if (!failed(e))
         im->done += n;

@@ -99,6 +99,7 @@ static void submit(struct lmtp_box *box)
     rq->fid = box->fid;
     rq->messages = &box->message;
     rq->n = 1;
+    rq->delivered = true;
     rq->op.home = home;
     rq->op.done = on_appended;
     rq->op.owner = box;
