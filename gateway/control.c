@@ -17,6 +17,7 @@
 enum { BACKLOG = 16, QUESTION_MAX = 64 * 1024, ANSWER_MAX = 64 * 1024 * 1024, PATIENCE_S = 5 };
 
 struct control {
+    const char *instance;
     struct auth *auth;
     struct log *log;
     int dir, listener, stop;
@@ -141,10 +142,16 @@ static json_t *lift(struct control *control, const json_t *question)
     return json_pack("{sI}", "lifted", (json_int_t)n);
 }
 
+static json_t *instance(struct control *control, const json_t *question)
+{
+    (void)question;
+    return json_pack("{ss}", "instance", control->instance);
+}
+
 static const struct {
     const char *name;
     json_t *(*run)(struct control *control, const json_t *question);
-} questions[] = {{"throttled", throttled}, {"lift", lift}};
+} questions[] = {{"throttled", throttled}, {"lift", lift}, {"instance", instance}};
 
 static json_t *answer_to(struct control *control, const json_t *question)
 {
@@ -207,11 +214,13 @@ static struct err listen_in(struct control *control)
     return OK;
 }
 
-struct err control_new(const char *dir, struct auth *auth, struct log *log, struct control **out)
+struct err control_new(const char *dir, const char *instance, struct auth *auth, struct log *log,
+                       struct control **out)
 {
     struct control *control = mem_new(sizeof *control);
     struct err e = OK;
 
+    control->instance = instance;
     control->auth = auth;
     control->log = log;
     control->listener = control->stop = -1;

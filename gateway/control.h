@@ -7,6 +7,7 @@
  *
  *   {"do": "throttled"}                                {"throttled": [{"address": ..., ...}, ...]}
  *   {"do": "lift", "address": A, "name": N}            {"lifted": 2}      both may be left out
+ *   {"do": "instance"}                                 {"instance": "5f3a2b1c"}, as in greetings
  *                                                      {"error": "..."}   what cannot be done
  *
  * Threads    The daemon's side has a thread of its own, which answers one client after the other.
@@ -20,9 +21,11 @@
 
 struct control;
 
-/* Of the daemon that serves the store in `dir` (serving_begin()); the last one's socket is removed.
+/*
+ * Of the daemon `instance`, which serves the store in `dir` (serving_begin()); the last one's
+ * socket is removed. Everything but `dir` must outlive it.
  */
-struct err control_new(const char *dir, struct auth *auth, struct log *log,
+struct err control_new(const char *dir, const char *instance, struct auth *auth, struct log *log,
                        struct control **out) MUST_USE;
 void control_free(struct control *control); /* NULL is fine; before auth_free() */
 

@@ -84,7 +84,7 @@ struct session_host {
 
 /* Limits, from the configuration; see docs/manual. */
 struct session_limits {
-    size_t max_line;               /* one command without its literals; 0: 65,536 */
+    size_t max_line;               /* IMAP: a command without literals; 0: 65,536 */
     size_t max_literal;            /* one literal outside APPEND; 0: 131,072 */
     size_t max_command;            /* all of a command with its literals; 0: 1 MiB */
     size_t max_before_logon;       /* memory of a session before log-on; 0: 16,384 */
@@ -112,6 +112,7 @@ struct session_env {
     struct auth_peer *peer; /* kept up to date by the driver (TLS) and the session (client_name) */
     const struct session_limits *limits;
     const char *host_name; /* for greetings */
+    const char *instance;  /* which daemon this is, for greetings too; or NULL */
     bool tls_available;   /* STARTTLS/STLS can be offered here: not on TLS yet, certificate there */
     bool compress_ok;     /* COMPRESS may be offered */
     bool pop3_marks_read; /* RETR: the message is read, as all protocols see it */
@@ -121,6 +122,13 @@ struct session_env {
     struct ops_source *ops; /* what operators may see; NULL where nobody may */
     struct mapi *mapi;      /* the MAPI front end; NULL where there is none */
 };
+
+/* The end of a greeting: " (5f3a2b1c)", by which it is known whose daemon answered. */
+static inline void session_put_instance(const struct session_env *env, struct buf *out)
+{
+    if (env->instance)
+        buf_printf(out, " (%s)", env->instance);
+}
 
 struct ops_source; /* protocols/ops/ops.h */
 struct mapi;       /* protocols/mapi/mapi.h */

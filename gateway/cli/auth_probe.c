@@ -19,6 +19,7 @@
 #include "gateway/cli/probe_wire.h"
 #include "gateway/cli/secret.h"
 #include "gateway/config.h"
+#include "gateway/control.h"
 
 enum { MESSAGE_MOST = 64 * 1024, ANSWER_MOST = 300, RECORD_TRIES = 60, RECORD_WAIT_US = 50000 };
 
@@ -34,6 +35,7 @@ struct probed {
 };
 
 struct probe {
+    const char *instance; /* of our daemon; NULL: there is none */
     const char *name;
     struct slice secret;
     struct probe_wire wire;
@@ -176,6 +178,18 @@ static enum said by_sasl(struct probe *p)
 
 /* ---- one way ---- */
 
+/* Another daemon may own the port, or a part of it: the secret is not for it. */
+static bool is_ours(struct probe *p, struct slice greeting)
+{
+    char end[32];
+
+    snprintf(end, sizeof end, "(%s)", p->instance ? p->instance : "");
+    if (p->instance && slice_ends(greeting, slice_str(end)))
+        return true;
+    p->wire.why = "another server answers here than the one that serves this store";
+    return false;
+}
+
 static bool greet_and_secure(struct probe *p)
 {
     const struct auth_way *way = p->result->way;
@@ -185,6 +199,8 @@ static bool greet_and_secure(struct probe *p)
         return false;
     keep_answer(p->result, line);
     if (!slice_starts(line, p->imap ? S("* OK") : S("+OK")))
+        return false;
+    if (!is_ours(p, line))
         return false;
     if (!way->tls || way->listener->tls_mode == NET_TLS_IMPLICIT)
         return true;
@@ -336,10 +352,10 @@ static int tell(const struct cli *cli, const struct probed *results, size_t n, s
 
 /* ---- all of it ---- */
 
-static struct err probe_all(const struct auth_ways *ways, const char *name, struct slice secret,
-                            struct probed *results)
+static struct err probe_all(const char *instance, const struct auth_ways *ways, const char *name,
+                            struct slice secret, struct probed *results)
 {
-    struct probe p = {.name = name, .secret = secret};
+    struct probe p = {.instance = instance, .name = name, .secret = secret};
     struct err e = probe_sasl_start();
 
     if (failed(e))
@@ -350,6 +366,19 @@ static struct err probe_all(const struct auth_ways *ways, const char *name, stru
     }
     probe_sasl_stop();
     return OK;
+}
+
+/* NULL: no daemon serves the store. */
+static const char *find_instance(const char *dir, struct arena *in)
+{
+    json_t *question = json_pack("{ss}", "do", "instance"), *answer = NULL;
+    const char *instance = NULL;
+
+    if (!failed(control_ask(dir, question, &answer)) && audit_member(answer, "instance").len)
+        instance = arena_str(in, audit_member(answer, "instance"));
+    json_decref(question);
+    json_decref(answer);
+    return instance;
 }
 
 /* Those whose protocol we speak. */
@@ -377,7 +406,8 @@ static int probe(const struct cli *cli, struct cli_world *world, struct auth *au
     auth_ways_list(auth, &account, &world->config->net, in, &ways);
     keep_spoken(&ways);
     struct probed *results = arena_array(in, ways.n, sizeof *results);
-    struct err e = probe_all(&ways, cli->operands[0], buf_slice(&secret), results);
+    struct err e = probe_all(find_instance(world->config->store.dir, in), &ways, cli->operands[0],
+                             buf_slice(&secret), results);
     if (!failed(e))
         e = find_records(world->store, results, ways.n);
     buf_wipe(&secret);

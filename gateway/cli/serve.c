@@ -178,7 +178,8 @@ static bool open_mapi(struct daemon *d)
 
 static bool open_control(struct daemon *d)
 {
-    struct err e = control_new(d->config->store.dir, d->auth, d->log, &d->control);
+    struct err e = control_new(d->config->store.dir, net_server_instance(d->server), d->auth,
+                               d->log, &d->control);
 
     return failed(e) ? say(d, "control socket", e) : true;
 }
@@ -331,7 +332,7 @@ static void run(struct daemon *d)
 
     net_server_start(d->server, &services);
     log_event(d->log, LOG_LEVEL_INFO, "server.start", log_str("version", GATEPOST_VERSION),
-              log_number("pid", getpid()),
+              log_str("instance", net_server_instance(d->server)), log_number("pid", getpid()),
               log_number("listeners", (int64_t)d->config->net.n_listeners));
     sd_notify(0, "READY=1");
     while (sigwait(&d->signals, &which) == 0 && which == SIGHUP)

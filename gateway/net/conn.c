@@ -293,6 +293,7 @@ static void fill_env(struct net_conn *conn)
         .peer = &conn->peer,
         .limits = &listener->settings->limits,
         .host_name = listener->settings->host_name,
+        .instance = server->instance,
         .tls_available = listener->tls && listener->tls_mode == NET_TLS_STARTTLS,
         .compress_ok = listener->compress_ok,
         .pop3_marks_read = listener->settings->pop3_marks_read,

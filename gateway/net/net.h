@@ -68,6 +68,9 @@ struct net_config {
 
 struct net_server;
 
+/* Room for net_server_instance()'s digits. */
+enum { NET_INSTANCE = 9 };
+
 /*
  * Bind all listeners; nothing is accepted yet, and privileges may be dropped after it.
  * ERR_EXISTS: an address is in use. ERR_DENIED. ERR_INVALID: certificates, addresses.
@@ -109,6 +112,9 @@ void net_server_settle(struct net_server *server);
 
 /* Stop the workers. After net_server_drain(), or without net_server_start(). */
 void net_server_free(struct net_server *server);
+
+/* Which daemon this is: eight hexadecimal digits, others at each start. */
+const char *net_server_instance(const struct net_server *server);
 
 /* The port that a listener got, by its name; 0: there is none. */
 uint16_t net_server_port(const struct net_server *server, const char *listener);

@@ -143,6 +143,7 @@ struct net_server {
     atomic_uint next_worker;  /* for connections of a Unix socket */
     atomic_bool file_trouble; /* told once until it is over */
     uint64_t seed;
+    char instance[NET_INSTANCE];
     atomic_ullong next_session;
     bool started;
     atomic_bool draining;

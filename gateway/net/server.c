@@ -1,6 +1,7 @@
 #include "gateway/net/net_int.h"
 
 #include <errno.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -291,6 +292,20 @@ static unsigned cores(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
+static void name_instance(struct net_server *server)
+{
+    uint32_t random;
+
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        abort();
+    snprintf(server->instance, sizeof server->instance, "%08x", (unsigned)random);
+}
+
+const char *net_server_instance(const struct net_server *server)
+{
+    return server->instance;
+}
+
 struct err net_server_new(const struct net_config *config, struct log *log, struct buf *why,
                           struct net_server **out)
 {
@@ -299,6 +314,7 @@ struct err net_server_new(const struct net_config *config, struct log *log, stru
 
     server->log = log;
     server->addresses = address_table_new();
+    name_instance(server);
     server->seed = (uint64_t)filetime_to_unix(clock_now().wall);
     server->n_workers = config->workers ? config->workers : cores();
     server->workers = mem_array(server->n_workers, sizeof *server->workers);

@@ -102,7 +102,9 @@ static void greet(struct imap_session *s)
     s->greeted = true;
     buf_puts(s->out, "* OK [CAPABILITY ");
     imap_put_capabilities(s, s->out);
-    buf_printf(s->out, "] %s Gatepost ready\r\n", s->env->host_name);
+    buf_printf(s->out, "] %s Gatepost ready", s->env->host_name);
+    session_put_instance(s->env, s->out);
+    buf_puts(s->out, "\r\n");
 }
 
 static enum session_next close_with(struct imap_session *s, const char *why, const char *end)

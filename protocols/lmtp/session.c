@@ -179,7 +179,9 @@ static enum session_next run(struct lmtp_session *s)
         return NEXT_WAIT;
     if (!s->greeted) {
         s->greeted = true;
-        buf_printf(s->out, "220 %s LMTP Gatepost ready\r\n", s->env->host_name);
+        buf_printf(s->out, "220 %s LMTP Gatepost ready", s->env->host_name);
+        session_put_instance(s->env, s->out);
+        buf_puts(s->out, "\r\n");
     }
     while (next == NEXT_READ && !idle) {
         if (!lmtp_has_room(s))

@@ -212,7 +212,9 @@ static enum session_next run(struct pop3_session *s)
     if (!s->greeted) {
         /* No "<...>": it would promise APOP (RFC 1939 7). */
         s->greeted = true;
-        pop3_ok(s, "Gatepost POP3 ready");
+        buf_puts(s->out, "+OK Gatepost POP3 ready");
+        session_put_instance(s->env, s->out);
+        buf_puts(s->out, "\r\n");
     }
     while (next == NEXT_READ && !idle) {
         if (pop3_room(s) == 0)

@@ -1,6 +1,9 @@
 """auth report and auth compare: what operations see of log-ons, protocol by protocol."""
 import json
 import poplib
+import re
+import socket
+import threading
 
 import pytest
 
@@ -266,3 +269,41 @@ def test_a_probe_of_a_server_that_does_not_run_says_so(gate):
     done, found = probe(gate, "alice", "secret")
     assert done.returncode == 1 and all("refused" in way["answer"] for way in found)
     gate.start()
+
+
+# ---- whose daemon it is ----
+
+def test_a_greeting_tells_which_daemon_it_is(gate):
+    (started,) = [line for line in gate.log_text().splitlines() if "server.start" in line]
+    (instance,) = re.findall(r'instance="?([0-9a-f]{8})\b', started)
+    for listener in ("imap", "pop3", "lmtp"):
+        with gate.raw(listener) as c:
+            assert c.line().endswith(b" ready (%s)" % instance.encode())
+
+
+def test_a_secret_is_not_for_whoever_has_taken_the_port(tmp_path):
+    """The daemon listens, and so does somebody on one of its addresses; or on all of them, where it does not run."""
+    g = gates.Gate(tmp_path)
+    g.add_user("alice", "secret")
+    heard = []
+
+    def stranger(server):
+        while True:
+            try:
+                client = server.accept()[0]
+            except OSError:
+                return
+            with client:
+                client.sendall(b"+OK Gatepost POP3 ready (00000000)\r\n")
+                heard.append(client.recv(1000))
+
+    with socket.create_server(("127.0.0.1", g.ports["pop3"])) as server:
+        thread = threading.Thread(target=stranger, args=(server,))
+        thread.start()
+        done = g.command("auth", "probe", "alice", "--password-stdin", "--json", check=False, input="secret\n")
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    answers = [w["answer"] for w in json.loads(done.stdout) if w["listener"] == "pop3"]
+    assert done.returncode == 1 and answers
+    assert set(answers) == {"another server answers here than the one that serves this store"}
+    assert heard and set(heard) == {b""}
