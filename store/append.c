@@ -187,7 +187,7 @@ static struct err append_step(struct store_tx *tx, struct store_op *op)
     struct store_append *rq = container_of(op, struct store_append, op);
     struct folder_rec folder;
     struct appender a;
-    struct err e = folder_load_open(tx, rq->fid, &folder);
+    struct err e = folder_load_target(tx, rq->fid, &folder);
 
     if (!failed(e))
         e = tx_check_quota(tx, total_size(rq));

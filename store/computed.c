@@ -47,9 +47,9 @@ static uint64_t parent_of(struct store_object *o)
 {
     if (o->kind == OBJECT_FOLDER)
         return o->folder.parent;
-    const struct folder_rec *place = object_place(o);
+    const struct message_place *place = object_place(o);
 
-    return place && place->shadow != SHADOW_NONE ? place->parent : o->fid;
+    return place->shadow != SHADOW_NONE ? place->parent : o->fid;
 }
 
 static struct err get_parent_id(struct store_object *o, uint32_t tag, struct prop_value *out)
@@ -199,12 +199,15 @@ static struct err get_instance_number(struct store_object *o, uint32_t tag, stru
 /* [MS-OXCFOLD] 2.2.2.2.1.8; of a message, when it came into the shadow. */
 static struct err get_deleted_on(struct store_object *o, uint32_t tag, struct prop_value *out)
 {
-    const struct folder_rec *place = o->kind == OBJECT_MESSAGE ? object_place(o) : &o->folder;
+    const struct message_place *place = o->kind == OBJECT_MESSAGE ? object_place(o) : NULL;
 
     (void)tag;
-    if (!place || !folder_is_deleted(place))
+    if (place ? !place->deleted : !folder_is_deleted(&o->folder))
         return none();
-    out->time = place->shadow == SHADOW_DELETED ? o->row.savedate : place->deleted_on;
+    if (!place)
+        out->time = o->folder.deleted_on;
+    else
+        out->time = place->shadow == SHADOW_DELETED ? o->row.savedate : place->deleted_on;
     return OK;
 }
 
@@ -380,9 +383,7 @@ static bool has_keyword(const struct store_object *o, struct slice want)
 
 static bool is_associated(struct store_object *o)
 {
-    const struct folder_rec *place = object_place(o);
-
-    return place && place->shadow == SHADOW_ASSOCIATED;
+    return object_place(o)->shadow == SHADOW_ASSOCIATED;
 }
 
 static struct err get_message_flags(struct store_object *o, uint32_t tag, struct prop_value *out)

@@ -117,7 +117,7 @@ static struct err load_target(struct store_tx *tx, const struct store_copy *rq,
                               struct folder_rec *out)
 {
     struct folder_rec owner;
-    struct err e = folder_load_open(tx, rq->to, rq->associated ? &owner : out);
+    struct err e = folder_load_target(tx, rq->to, rq->associated ? &owner : out);
 
     return failed(e) || !rq->associated ? e : shadow_load(tx, &owner, SHADOW_ASSOCIATED, out);
 }
@@ -131,11 +131,11 @@ static struct err copy_step(struct store_tx *tx, struct store_op *op)
                          .most = UINT32_MAX,
                          .move = rq->move,
                          .source = &rq->batch_source};
-    struct err e = folder_load_source(tx, rq->from, &from);
+    struct err e = load_target(tx, rq, &other);
 
     uidset_clear(&rq->batch_source);
-    if (!failed(e))
-        e = load_target(tx, rq, &other);
+    if (!failed(e)) /* after the target's shadow was made, for that changes its owner */
+        e = folder_load_source(tx, rq->from, &from);
     if (failed(e))
         return e;
     if (other.fid == from.fid)

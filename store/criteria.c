@@ -42,17 +42,21 @@ struct err store_search_criteria(struct store_read *rd, uint64_t fid, struct are
     return criteria_decode(arena_slice(in, value), in, out);
 }
 
-struct err criteria_copy(struct store_tx *tx, uint64_t from, uint64_t to)
+struct err criteria_copy(struct store_tx *tx, const struct folder_rec *from, struct folder_rec *to)
 {
     struct arena arena = ARENA_INIT;
-    struct key key = key_id(KEY_CRITERIA, from), copy = key_id(KEY_CRITERIA, to);
+    struct key key = key_id(KEY_CRITERIA, from->fid), copy = key_id(KEY_CRITERIA, to->fid);
     struct slice value;
+
+    if (!(from->flags & FOLDER_CRITERIA))
+        return OK;
     struct err e = tx_get(tx, &key, &value);
 
     if (!failed(e))
         e = tx_put(tx, &copy, arena_slice(&arena, value));
+    to->flags |= FOLDER_CRITERIA;
     arena_done(&arena);
-    return e.code == ERR_NOT_FOUND ? OK : e;
+    return e.code == ERR_NOT_FOUND ? ERR(ERR_CORRUPT, "what a folder has is missing") : e;
 }
 
 static struct err save(struct store_tx *tx, uint64_t fid, const struct store_search_criteria *c)
@@ -88,6 +92,7 @@ static struct err set_step(struct store_tx *tx, struct store_op *op)
         rq->criteria.n_scope > STORE_SCOPE_MAX)
         return ERR(ERR_TOO_BIG, "search criteria");
     e = save(tx, rq->fid, &rq->criteria);
+    rec.flags |= FOLDER_CRITERIA;
     rec.cn = tx_take(tx, 1);
     rec.changed = tx->now;
     if (!failed(e))

@@ -37,7 +37,9 @@ static struct err make_copy(struct store_tx *tx, const struct folder_rec *from,
     if (!failed(e))
         e = copy_bag(tx, from->fid, made.fid);
     if (!failed(e))
-        e = criteria_copy(tx, from->fid, made.fid);
+        e = criteria_copy(tx, from, &made);
+    if (!failed(e) && (made.flags & FOLDER_CRITERIA))
+        e = folder_save(tx, &made);
     if (!failed(e))
         *fid = made.fid;
     return e;

@@ -34,6 +34,15 @@ struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec
     return e;
 }
 
+struct err folder_load_target(struct store_tx *tx, uint64_t fid, struct folder_rec *out)
+{
+    struct err e = folder_load_open(tx, fid, out);
+
+    if (!failed(e) && out->shadow == SHADOW_DELETED)
+        e = ERR(ERR_NOT_FOUND, "only what is deleted comes here");
+    return e;
+}
+
 struct err folder_load_plain(struct store_tx *tx, uint64_t fid, struct folder_rec *out)
 {
     struct err e = folder_load(tx->read, fid, out);
@@ -137,14 +146,14 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
     parent->hierarchy++;
     struct err e = folder_save(tx, parent);
 
+    if (!failed(e)) /* [MS-OXCPERM] 3.2.5.1: as above it */
+        e = permissions_copy(tx, parent, out);
     if (!failed(e))
         e = folder_save(tx, out);
     if (!failed(e))
         e = put_name(tx, parent->fid, new->name, out->fid);
     if (!failed(e))
         e = put_special(tx, new->special, out->fid);
-    if (!failed(e)) /* [MS-OXCPERM] 3.2.5.1: as above it */
-        e = permissions_copy(tx, parent->fid, out->fid);
     /* The folders that a mailbox begins with are no news to anybody. */
     if (!failed(e) && !new->fid)
         e = log_new(tx, new, out);
@@ -349,7 +358,8 @@ struct err folder_drop_extras(struct store_tx *tx, uint64_t fid)
 
 static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
 {
-    rec->flags = (uint16_t)(rec->flags | FOLDER_NOSELECT | FOLDER_SWEEPING);
+    rec->flags = (uint16_t)((rec->flags & ~(FOLDER_PERMISSIONS | FOLDER_CRITERIA)) |
+                            FOLDER_NOSELECT | FOLDER_SWEEPING);
     rec->cn = tx_take(tx, 1);
     rec->modseq = rec->cn;
     rec->exists = rec->unseen = rec->deleted = 0;

@@ -510,6 +510,7 @@ struct err store_read_begin(struct mailbox *mb, struct store_read **out)
     rd->mailbox = mb;
     rd->engine = engine;
     rd->have_rec = false;
+    rd->place = (struct message_place){.fid = 0};
     *out = rd;
     return OK;
 }

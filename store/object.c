@@ -72,13 +72,23 @@ const struct message_row *store_object_row(const struct store_object *object)
     return object->kind == OBJECT_MESSAGE ? &object->row : NULL;
 }
 
-const struct folder_rec *object_place(struct store_object *object)
+/* A folder that cannot be read is found out by who reads it. */
+const struct message_place *object_place(const struct store_object *object)
 {
-    if (!object->have_place &&
-        failed(folder_load(object->rd->engine, object->fid, &object->folder)))
-        return NULL;
-    object->have_place = true;
-    return &object->folder;
+    struct message_place *place = &object->rd->place;
+    struct folder_rec rec;
+
+    if (place->fid == object->fid)
+        return place;
+    *place = (struct message_place){.fid = object->fid};
+    if (failed(folder_load(object->rd->engine, object->fid, &rec)))
+        return place;
+    *place = (struct message_place){.fid = rec.fid,
+                                    .parent = rec.parent,
+                                    .shadow = (enum store_shadow)rec.shadow,
+                                    .deleted = folder_is_deleted(&rec),
+                                    .deleted_on = rec.deleted_on};
+    return place;
 }
 
 /* ---- keywords ---- */

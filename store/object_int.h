@@ -11,18 +11,16 @@ struct store_object {
     enum store_object_kind kind;
     uint64_t id, fid;
     const struct mailbox_rec *rec;
-    struct folder_rec
-        folder; /* of a folder; of a message, once object_place() was asked, its folder */
-    bool have_place;
-    struct message_row row; /* of a message */
+    struct folder_rec folder; /* of a folder */
+    struct message_row row;   /* of a message */
     struct bag bag;
     bool have_mail, have_derived;
     struct oxcmail mail;
     struct prop_list derived;
 };
 
-/* The folder, or the shadow, that a message is in. NULL: it cannot be read. */
-const struct folder_rec *object_place(struct store_object *object);
+/* Where a message is. */
+const struct message_place *object_place(const struct store_object *object);
 
 /* What happens when a computed property is set. */
 enum computed_how {

@@ -318,7 +318,9 @@ static struct err set_props_step(struct store_tx *tx, struct store_op *op)
         e = set_of_mailbox(tx, rq, &arena);
     } else {
         e = folder_load(tx->read, rq->id, &folder);
-        if (!failed(e))
+        if (!failed(e) && !folder_is_plain(&folder))
+            e = ERR(ERR_NOT_FOUND, "there is no such folder");
+        else if (!failed(e))
             e = set_of_folder(tx, rq, &folder, &arena);
         else if (e.code == ERR_NOT_FOUND)
             e = set_of_message(tx, rq, &arena);

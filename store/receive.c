@@ -189,6 +189,7 @@ struct err store_receive_folders(struct store_read *rd, struct arena *in,
 static struct err put_row(struct store_tx *tx, const struct store_set_receive_folder *rq)
 {
     struct key key = key_receive(rq->class);
+    struct slice old;
     uint8_t bytes[ROW_HEAD + CLASS_MAX_BYTES];
 
     put_le64(bytes + 4, rq->fid);
@@ -196,22 +197,15 @@ static struct err put_row(struct store_tx *tx, const struct store_set_receive_fo
     if (rq->class.len)
         memcpy(bytes + ROW_HEAD, rq->class.ptr, rq->class.len);
     put_le32(bytes, crc32c(0, slice_of(bytes + 4, ROW_HEAD - 4 + rq->class.len)));
+    struct err e = tx_get(tx, &key, &old);
+
+    if (failed(e) && e.code != ERR_NOT_FOUND)
+        return e;
+    if (failed(e) && tx->rec.receive >= STORE_RECEIVE_MAX)
+        return ERR(ERR_LIMIT, "too many receive folders");
+    tx->rec.receive += failed(e);
     tx_take(tx, 1);
     return tx_put(tx, &key, slice_of(bytes, ROW_HEAD + rq->class.len));
-}
-
-static struct err check_number(struct store_tx *tx)
-{
-    struct key from = key_kind(KEY_RECEIVE);
-    struct slice key, value;
-    size_t n = 0;
-    struct err e = engine_seek(tx->cursor, key_slice(&from), &key, &value);
-
-    while (!failed(e) && key_is_kind(key, KEY_RECEIVE) && ++n < STORE_RECEIVE_MAX)
-        e = engine_next(tx->cursor, &key, &value);
-    if (n >= STORE_RECEIVE_MAX)
-        return ERR(ERR_LIMIT, "too many receive folders");
-    return e.code == ERR_NOT_FOUND ? OK : e;
 }
 
 static struct err set_step(struct store_tx *tx, struct store_op *op)
@@ -224,9 +218,7 @@ static struct err set_step(struct store_tx *tx, struct store_op *op)
         return ERR(ERR_DENIED, "this class is the Inbox's for ever");
     if (rq->fid != 0 && !is_there(tx->read, rq->fid))
         return ERR(ERR_NOT_FOUND, "there is no such folder");
-    struct err e = check_number(tx);
-
-    return failed(e) ? e : put_row(tx, rq);
+    return put_row(tx, rq);
 }
 
 void store_set_receive_folder_init(struct store_set_receive_folder *rq)

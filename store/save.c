@@ -298,7 +298,7 @@ static struct err check_quota(const struct saving *s)
 static struct err load_folder(struct saving *s, struct folder_rec *out)
 {
     struct folder_rec *owner = arena_alloc(s->in, sizeof *owner);
-    struct err e = folder_load_open(s->tx, s->rq->fid, out);
+    struct err e = folder_load_target(s->tx, s->rq->fid, out);
 
     if (failed(e) || !s->rq->associated)
         return e;

@@ -288,6 +288,7 @@ void mailbox_rec_encode(const struct mailbox_rec *rec, struct record *out)
     add64(out, rec->deleted_messages);
     add64(out, rec->deleted_size);
     add64(out, rec->deleted_since);
+    add32(out, rec->receive);
     end(out);
 }
 
@@ -323,6 +324,7 @@ struct err mailbox_rec_decode(struct slice bytes, struct mailbox_rec *out)
     rec.deleted_messages = shadows ? take64(&r) : 0;
     rec.deleted_size = shadows ? take64(&r) : 0;
     rec.deleted_since = shadows ? take64(&r) : 0;
+    rec.receive = shadows ? take32(&r) : 0;
     rec.version = SCHEMA_VERSION;
     if (r.bad)
         return ERR(ERR_CORRUPT, "mailbox record: too short");

@@ -49,6 +49,8 @@
  *    mailbox, is not empty, and refers to each of its large values' blobs once;
  *  - names of properties have the ids from 0x8000 on without a gap, as many as the mailbox counts,
  *    and each leads to the other;
+ *  - a folder says whether it has permissions or search criteria, the mailbox how many receive
+ *    folders there are;
  *  - a keyword set is referred to by as many rows as it says, and by one at least;
  *  - the rows of a doomed FID belong to no folder that can be selected and are being removed;
  *  - no counter value in any record is beyond the mailbox's counter.
@@ -182,14 +184,17 @@ struct mailbox_rec {
     uint32_t hidden; /* records of shadows and of soft-deleted folders, not among `folders` */
     uint64_t deleted_messages, deleted_size; /* soft-deleted ones, not among `messages`, `size` */
     uint64_t deleted_since;                  /* no soft-deleted item is older; 0: there is none */
+    uint32_t receive;                        /* entries of KEY_RECEIVE */
 };
 
 enum folder_flag {
     FOLDER_NOSELECT = 1 << 0,
-    FOLDER_IPM = 1 << 1,      /* below the IPM subtree */
-    FOLDER_SWEEPING = 1 << 2, /* \Noselect, and its old contents are still being removed */
-    FOLDER_DELETED = 1 << 3,  /* soft-deleted */
-    FOLDER_SEARCH = 1 << 4,   /* a search folder */
+    FOLDER_IPM = 1 << 1,         /* below the IPM subtree */
+    FOLDER_SWEEPING = 1 << 2,    /* \Noselect, and its old contents are still being removed */
+    FOLDER_DELETED = 1 << 3,     /* soft-deleted */
+    FOLDER_SEARCH = 1 << 4,      /* a search folder */
+    FOLDER_PERMISSIONS = 1 << 5, /* it has a KEY_PERMISSIONS */
+    FOLDER_CRITERIA = 1 << 6,    /* it has a KEY_CRITERIA */
 };
 
 struct folder_rec {

@@ -70,11 +70,20 @@ struct mailbox {
     bool sweeping;               /* a sweep of this process is under way */
 };
 
+/* What a message's properties tell of the folder or shadow that it is in. */
+struct message_place {
+    uint64_t fid, parent;
+    enum store_shadow shadow;
+    bool deleted; /* what is in it is soft-deleted, since its own time or since ... */
+    uint64_t deleted_on;
+};
+
 struct store_read {
     struct mailbox *mailbox;
     struct engine_read *engine;
     bool have_rec;
     struct mailbox_rec rec;
+    struct message_place place; /* the last one that was asked for */
 };
 
 /* The record of the mailbox, read once per snapshot. */
@@ -131,6 +140,8 @@ struct err folder_load(struct engine_read *rd, uint64_t fid, struct folder_rec *
 struct err folder_save(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
 /* One that holds messages. ERR_NOT_FOUND for a mere level too, and for one that is soft-deleted. */
 struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
+/* As folder_load_open(), for what comes into it: no shadow of soft-deleted messages. */
+struct err folder_load_target(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 /* As folder_load_open(), for what is taken out of it: soft-deleted ones too. */
 struct err folder_load_source(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 /* The child of that (normalised) name. */

@@ -33,6 +33,7 @@ struct verify {
     uint64_t keyword_sets_stored, keyword_hashes, keyword_names, log_entries, subscriptions;
     uint64_t named, named_ids;
     uint64_t hidden, deleted_messages, deleted_size;
+    uint64_t receive;
     uint64_t to_recover, deleted_keys; /* records that must have a key 'y', and such keys */
 };
 

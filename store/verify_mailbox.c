@@ -55,6 +55,15 @@ static bool leads_to_root(struct verify *v, const struct folder_rec *rec)
     return at.fid == SPECIAL_ROOT;
 }
 
+/* A key that has to be there, or need not. */
+static bool has_key(struct verify *v, enum key_kind kind, uint64_t fid, bool must)
+{
+    struct key key = key_id(kind, fid);
+    struct slice value;
+
+    return !must || !failed(engine_get(v->rd->engine, key_slice(&key), &value));
+}
+
 static void check_plain(struct verify *v, const struct folder_rec *rec)
 {
     uint64_t named = 0;
@@ -123,6 +132,10 @@ static void each_folder(struct verify *v, struct slice key, struct slice value)
         check_plain(v, &rec);
     else
         check_hidden(v, &rec);
+    if (!has_key(v, KEY_PERMISSIONS, fid, rec.flags & FOLDER_PERMISSIONS) ||
+        !has_key(v, KEY_CRITERIA, fid, rec.flags & FOLDER_CRITERIA))
+        verify_fault(v, "folder %llu: its permissions or search criteria are missing",
+                     (unsigned long long)fid);
     if (count_children(v, fid) != rec.children)
         verify_fault(v, "folder %llu: number of children", (unsigned long long)fid);
     if (!leads_to_root(v, &rec))
@@ -417,6 +430,7 @@ static void each_receive(struct verify *v, struct slice key, struct slice value)
 {
     struct store_receive_folder row;
 
+    v->receive++;
     if (failed(receive_decode(value, &row)) || !slice_ieq(row.class, slice_from(key, 1)))
         verify_fault(v, "a malformed receive folder");
 }
@@ -430,7 +444,7 @@ static void each_permissions(struct verify *v, struct slice key, struct slice va
     size_t n;
 
     if (!key_is_id(key, KEY_PERMISSIONS, &fid) || failed(folder_load(v->rd->engine, fid, &rec)) ||
-        failed(permissions_decode(value, &arena, &all, &n)))
+        !(rec.flags & FOLDER_PERMISSIONS) || failed(permissions_decode(value, &arena, &all, &n)))
         verify_fault(v, "folder %llu: its permissions are malformed, or it is not there",
                      (unsigned long long)fid);
     arena_done(&arena);
@@ -444,7 +458,8 @@ static void each_criteria(struct verify *v, struct slice key, struct slice value
     uint64_t fid = 0;
 
     if (!key_is_id(key, KEY_CRITERIA, &fid) || failed(folder_load(v->rd->engine, fid, &rec)) ||
-        !(rec.flags & FOLDER_SEARCH) || failed(criteria_decode(value, &arena, &criteria)))
+        !(rec.flags & FOLDER_SEARCH) || !(rec.flags & FOLDER_CRITERIA) ||
+        failed(criteria_decode(value, &arena, &criteria)))
         verify_fault(v, "folder %llu: its search criteria are malformed, or it is no search folder",
                      (unsigned long long)fid);
     arena_done(&arena);
@@ -462,6 +477,7 @@ static void check_total(struct verify *v, const char *name, uint64_t has, uint64
 static void check_totals(struct verify *v)
 {
     check_total(v, "its number of folders", v->rec.folders, v->folders);
+    check_total(v, "its number of receive folders", v->rec.receive, v->receive);
     check_total(v, "its number of hidden folders", v->rec.hidden, v->hidden);
     check_total(v, "its list of soft-deleted folders", v->deleted_keys, v->to_recover);
     check_total(v, "its number of soft-deleted messages", v->rec.deleted_messages,

@@ -81,7 +81,7 @@ static void check_mailbox(struct verify *v)
     v->doomed = v->mids = v->log_entries = v->subscriptions = 0;
     v->named = v->named_ids = 0;
     v->hidden = v->deleted_messages = v->deleted_size = 0;
-    v->to_recover = v->deleted_keys = 0;
+    v->to_recover = v->deleted_keys = v->receive = 0;
     v->keyword_sets_stored = v->keyword_hashes = v->keyword_names = 0;
     verify_mailbox(v);
     refs_done(&v->keyword_sets);

@@ -970,7 +970,7 @@ static void a_message_tells_its_keys(void **state)
 
 /* ---- mailboxes of the versions before ---- */
 
-enum { SHADOWS_OF_MAILBOX = 4 + 3 * 8, SHADOWS_OF_FOLDER = 3 * 8 + 1 + 4 };
+enum { SHADOWS_OF_MAILBOX = 4 + 3 * 8 + 4, SHADOWS_OF_FOLDER = 3 * 8 + 1 + 4 };
 
 /* As the program of that version wrote it. */
 static struct err decode_mailbox_of(uint32_t version, unsigned less, struct mailbox_rec *back)

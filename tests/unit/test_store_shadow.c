@@ -212,6 +212,26 @@ static void associated_messages_are_beside_the_others(void **state)
     assert_int_equal(info_of(f).messages, 2);
 }
 
+static void a_message_becomes_an_associated_one_of_its_own_folder(void **state)
+{
+    struct fixture *f = *state;
+    struct store_copy rq;
+
+    save(f, SPECIAL_INBOX, "m", false);
+    for (int move = 0; move < 2; move++) {
+        store_copy_init(&rq);
+        rq.from = rq.to = SPECIAL_INBOX;
+        rq.associated = true;
+        rq.move = move;
+        rq.uids = uids("1");
+        assert_ok(store_run(f->bed.mb, &rq.op));
+        uidset_done(&rq.uids);
+        uidset_done(&rq.source);
+    }
+    assert_int_equal(get(f, SPECIAL_INBOX, PR_ASSOCIATED_COUNT).value.number, 2);
+    assert_folder_uids(&f->bed, SPECIAL_INBOX, "");
+}
+
 static void shadows_go_with_their_folder(void **state)
 {
     struct fixture *f = *state;
@@ -693,6 +713,52 @@ static void soft_deleted_items_tell_since_when(void **state)
     assert_false(get(f, mid, PR_ASSOCIATED).value.number);
 }
 
+/* ---- what hidden folders are not for ---- */
+
+static enum err_code rename_by_property(struct fixture *f, uint64_t fid)
+{
+    struct store_prop_change change = {.prop = {.tag = PR_DISPLAY_NAME, .value.bytes = S("other")}};
+    struct store_set_props rq;
+
+    store_set_props_init(&rq);
+    rq.id = fid;
+    rq.changes = &change;
+    rq.n = 1;
+    return store_run(f->bed.mb, &rq.op).code;
+}
+
+static void nothing_is_put_into_what_was_deleted(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t fid = bed_create(&f->bed, "a");
+    uint64_t mid = save(f, SPECIAL_INBOX, "m", false);
+    struct store_folder_create create;
+    struct store_save_message sv;
+    struct store_copy cp;
+
+    bed_append(&f->bed, SPECIAL_INBOX, "x", 0);
+    delete_mids(f, SPECIAL_INBOX, &mid, 1, false);
+    remove_folder(f, fid, true, true, false);
+    uint64_t to[] = {fid, shadow_of(f, SPECIAL_INBOX, SHADOW_DELETED)};
+
+    for (size_t i = 0; i < 2; i++) {
+        store_save_message_init(&sv);
+        sv.fid = to[i];
+        assert_code(store_run(f->bed.mb, &sv.op), ERR_NOT_FOUND);
+        store_copy_init(&cp);
+        cp.from = SPECIAL_INBOX;
+        cp.to = to[i];
+        cp.uids = uids("2");
+        assert_code(store_run(f->bed.mb, &cp.op), ERR_NOT_FOUND);
+        uidset_done(&cp.uids);
+        assert_code(create_below(f, to[i], "b", &create), ERR_NOT_FOUND);
+        assert_int_equal(rename_by_property(f, to[i]), ERR_NOT_FOUND);
+        assert_code(move_folder(f, to[1], SPECIAL_ROOT, "b"), ERR_NOT_FOUND);
+        assert_code(bed_delete(&f->bed, to[i]), ERR_NOT_FOUND);
+        assert_code(bed_rename(&f->bed, to[i], "c"), ERR_NOT_FOUND);
+    }
+}
+
 /* ---- ids ---- */
 
 static void reserved_ids_are_given_to_nobody_else(void **state)
@@ -727,6 +793,7 @@ int main(void)
         TEST(a_slash_in_a_name_is_no_separator_for_imap),
         TEST(a_folder_can_be_made_with_a_comment_or_as_a_search_folder),
         TEST(associated_messages_are_beside_the_others),
+        TEST(a_message_becomes_an_associated_one_of_its_own_folder),
         TEST(shadows_go_with_their_folder),
         TEST(a_soft_deleted_message_keeps_its_mid_and_vanishes_for_imap),
         TEST(what_is_not_in_the_folder_is_counted_and_left),
@@ -746,6 +813,7 @@ int main(void)
         TEST(a_folder_answers_what_hierarchy_tables_show),
         TEST(folders_below_move_the_number_of_the_hierarchy),
         TEST(soft_deleted_items_tell_since_when),
+        TEST(nothing_is_put_into_what_was_deleted),
         TEST(reserved_ids_are_given_to_nobody_else),
     };
 

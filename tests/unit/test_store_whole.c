@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "store/access.h"
+#include "store/property.h"
 #include "store/schema.h"
 #include "store/store_int.h"
 #include "store/system.h"
@@ -70,6 +72,59 @@ static uint64_t count_faults(struct bed *bed)
     return report.faults;
 }
 
+/* What MAPI keeps of folders. */
+static void fill_access(struct bed *bed)
+{
+    struct store_permission_change add = {PERMISSION_ADD,
+                                          {.user = S("bob"), .name = S("Bob"), .rights = 0x401}};
+    struct store_modify_permissions permissions;
+    struct store_set_receive_folder receive;
+    struct store_set_search_criteria criteria;
+    struct store_folder_create search;
+
+    store_modify_permissions_init(&permissions);
+    permissions.fid = SPECIAL_INBOX;
+    permissions.changes = &add;
+    permissions.n = 1;
+    assert_ok(store_run(bed->mb, &permissions.op));
+    store_set_receive_folder_init(&receive);
+    receive.class = S("IPM.Task");
+    receive.fid = SPECIAL_TASKS;
+    assert_ok(store_run(bed->mb, &receive.op));
+    store_folder_create_init(&search);
+    search.parent = SPECIAL_SEARCH;
+    search.path = S("all");
+    search.search = true;
+    assert_ok(store_run(bed->mb, &search.op));
+    store_set_search_criteria_init(&criteria);
+    criteria.fid = search.fid;
+    criteria.criteria = (struct store_search_criteria){S("x"), (uint64_t[]){SPECIAL_INBOX}, 1, 4};
+    assert_ok(store_run(bed->mb, &criteria.op));
+}
+
+/* Associated messages, and messages and a folder that are soft-deleted. */
+static void fill_hidden(struct bed *bed)
+{
+    struct store_save_message associated;
+    struct store_delete_messages messages;
+    struct store_folder_remove folder;
+
+    bed->config.recover = bed->store->config.recover = 86400 * FILETIME_SECOND;
+    store_save_message_init(&associated);
+    associated.fid = SPECIAL_INBOX;
+    associated.associated = true;
+    assert_ok(store_run(bed->mb, &associated.op));
+    store_delete_messages_init(&messages);
+    messages.fid = SPECIAL_TRASH;
+    messages.everything = true;
+    assert_ok(store_run(bed->mb, &messages.op));
+    bed_append_many(bed, bed_create(bed, "x"), 2, 0);
+    store_folder_remove_init(&folder);
+    folder.fid = bed_find(bed, "x");
+    folder.messages = true;
+    assert_ok(store_run(bed->mb, &folder.op));
+}
+
 static void fill(struct bed *bed)
 {
     uint64_t fid = bed_create(bed, "a/b");
@@ -90,6 +145,9 @@ static void fill(struct bed *bed)
     bed_expunge(bed, fid, "4", "4");
     bed_copy(bed, fid, SPECIAL_TRASH, "1:3", "1:3");
     assert_ok(bed_subscribe(bed, "a/b", true));
+    fill_hidden(bed);
+    fill_access(bed);
+    bed_append_many(bed, SPECIAL_TRASH, 3, 0);
 }
 
 /* These hold text of which any is as good as another. */
@@ -298,6 +356,7 @@ static void a_restored_store_gives_no_number_twice(void **state)
     store_read_end(rd);
     assert_memory_not_equal(before.replica_guid, after.replica_guid, 16);
     assert_int_equal(after.messages, before.messages);
+    assert_int_equal(after.deleted_messages, before.deleted_messages);
     assert_true(after.counter > before.counter + (1ull << 31));
     bed_verify(&copy);
     mailbox_close(copy.mb);
