@@ -1,3 +1,4 @@
+#include "store/mapi/html.h"
 #include "store/mapi/oxcmail_int.h"
 
 enum { CONTENT_MAX = 64 * 1024 * 1024 };
@@ -156,21 +157,35 @@ void oxcmail_open(struct slice message, const struct mime *mime, struct arena *i
 
 /* ---- bodies ---- */
 
-struct slice oxcmail_body(const struct oxcmail *m)
+/* A part's text in UTF-8, appended. */
+static void put_text(const struct oxcmail *m, uint32_t part, struct buf *out)
 {
-    if (m->plain == OXCMAIL_NO_PART)
-        return SLICE_EMPTY;
-    const struct mime_type *type = oxcmail_type(m, m->plain);
+    const struct mime_type *type = oxcmail_type(m, part);
     struct slice charset = mime_param(type->params, type->n_params, S("charset"));
-    struct slice bytes = oxcmail_content(m, m->plain);
-    struct buf out = buf_make(4 * (size_t)CONTENT_MAX);
-    struct err e = mime_to_utf8(charset.len ? charset : S("us-ascii"), bytes, &out);
+    struct slice bytes = oxcmail_content(m, part);
+    struct err e = mime_to_utf8(charset.len ? charset : S("us-ascii"), bytes, out);
 
     if (failed(e)) { /* no such charset: the one that mislabelled mail mostly has */
-        buf_clear(&out);
-        e = mime_to_utf8(slice_is_utf8(bytes) ? S("utf-8") : S("windows-1252"), bytes, &out);
+        buf_clear(out);
+        e = mime_to_utf8(slice_is_utf8(bytes) ? S("utf-8") : S("windows-1252"), bytes, out);
     }
-    struct slice kept = failed(e) ? SLICE_EMPTY : arena_slice(m->in, buf_slice(&out));
+    if (failed(e))
+        buf_clear(out);
+}
+
+/* Of mail that is HTML alone: what people read of that ([MS-OXCMAIL] 2.2.3.3). */
+struct slice oxcmail_body(const struct oxcmail *m)
+{
+    struct buf out = buf_make(4 * (size_t)CONTENT_MAX), html = buf_make(4 * (size_t)CONTENT_MAX);
+
+    if (m->plain != OXCMAIL_NO_PART) {
+        put_text(m, m->plain, &out);
+    } else if (m->html != OXCMAIL_NO_PART) {
+        put_text(m, m->html, &html);
+        html_to_text(buf_slice(&html), &out);
+    }
+    struct slice kept = out.len ? arena_slice(m->in, buf_slice(&out)) : SLICE_EMPTY;
+    buf_done(&html);
     buf_done(&out);
     return kept;
 }

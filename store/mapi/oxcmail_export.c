@@ -2,6 +2,9 @@
  */
 #include "store/mapi/codepage.h"
 #include "store/mapi/oxcmail_export_int.h"
+#include "store/mapi/rtf.h"
+
+enum { RTF_MAX = 64 * 1024 * 1024 }; /* of a body, while it is taken apart */
 
 /* ---- multiparts ---- */
 
@@ -32,6 +35,8 @@ static void multipart_end(struct exporter *x, unsigned boundary)
 
 struct bodies {
     const struct store_prop *plain, *html;
+    struct store_prop made; /* of RTF */
+    struct buf bytes;       /* and its bytes */
 };
 
 static void put_plain(struct exporter *x, const struct bodies *b)
@@ -194,33 +199,66 @@ static void put_text(struct exporter *x, const struct store_content *c, const st
 
 /* ---- a message ---- */
 
-static void find_bodies(struct exporter *x, const struct store_content *c, struct bodies *b)
+/*
+ * A body that is RTF alone goes as the HTML that it was made of, or as its text (2.1.3.3). One that
+ * cannot be read is as good as none: what else the message has is not lost for it.
+ */
+static void make_of_rtf(struct exporter *x, const struct store_prop *compressed, struct bodies *b)
 {
-    b->plain = export_find(&c->props, PR_BODY);
-    b->html = export_find(&c->props, PR_HTML);
-    if (!b->plain && !b->html && export_find(&c->props, PR_RTF_COMPRESSED))
-        export_fail(x, ERR(ERR_UNSUPPORTED, "a body that is RTF alone"));
+    struct buf rtf = buf_make(RTF_MAX);
+    struct err e = rtf_decompress(export_value(x, compressed), &rtf);
+    bool html = !failed(e) && rtf_is_html(buf_slice(&rtf));
+
+    if (!failed(e))
+        e = html ? rtf_to_html(buf_slice(&rtf), &b->bytes)
+                 : rtf_to_text(buf_slice(&rtf), &b->bytes);
+    buf_done(&rtf);
+    if (failed(e))
+        return;
+    b->made.tag = html ? PROP_TAG(prop_id(PR_HTML), PROP_STRING) : PR_BODY;
+    b->made.value.bytes = buf_slice(&b->bytes);
+    if (html)
+        b->html = &b->made;
+    else
+        b->plain = &b->made;
 }
 
-static void put_message(struct exporter *x, const struct store_content *c, unsigned depth)
+static void find_bodies(struct exporter *x, const struct store_content *c, struct bodies *b)
 {
-    struct bodies b;
+    const struct store_prop *rtf = export_find(&c->props, PR_RTF_COMPRESSED);
 
-    if (depth > STORE_CONTENT_DEPTH)
-        export_fail(x, ERR(ERR_TOO_BIG, "messages embedded too deep"));
-    find_bodies(x, c, &b);
-    if (failed(x->err))
-        return;
+    b->bytes = buf_make(RTF_MAX);
+    b->plain = export_find(&c->props, PR_BODY);
+    b->html = export_find(&c->props, PR_HTML);
+    if (!b->plain && !b->html && rtf)
+        make_of_rtf(x, rtf, b);
+}
+
+static void put_parts(struct exporter *x, const struct store_content *c, const struct bodies *b,
+                      unsigned depth)
+{
     export_header(x, c);
-    if (count_attachments(c, &b, false) == 0) {
-        put_text(x, c, &b, depth);
+    if (count_attachments(c, b, false) == 0) {
+        put_text(x, c, b, depth);
         return;
     }
     unsigned boundary = multipart_begin(x, "mixed");
 
     multipart_next(x, boundary);
-    put_text(x, c, &b, depth);
-    put_attachments(x, c, &b, false, boundary, depth);
+    put_text(x, c, b, depth);
+    put_attachments(x, c, b, false, boundary, depth);
+}
+
+static void put_message(struct exporter *x, const struct store_content *c, unsigned depth)
+{
+    struct bodies b = {.plain = NULL};
+
+    if (depth > STORE_CONTENT_DEPTH)
+        export_fail(x, ERR(ERR_TOO_BIG, "messages embedded too deep"));
+    find_bodies(x, c, &b);
+    if (!failed(x->err))
+        put_parts(x, c, &b, depth);
+    buf_done(&b.bytes);
 }
 
 struct err oxcmail_export(const struct oxcmail_export *how, const struct store_content *message,

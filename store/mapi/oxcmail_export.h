@@ -27,8 +27,8 @@ struct oxcmail_export {
 };
 
 /*
- * `message` has the properties of the message itself too. ERR_UNSUPPORTED: its only body is RTF.
- * ERR_TOO_BIG: `out` is full, or messages are embedded too deep. What load() says.
+ * `message` has the properties of the message itself too. ERR_TOO_BIG: `out` is full, or messages
+ * are embedded too deep. What load() says.
  */
 struct err oxcmail_export(const struct oxcmail_export *how, const struct store_content *message,
                           struct buf *out) MUST_USE;

@@ -2,6 +2,7 @@
 #include "base/utf.h"
 #include "store/mapi/oxcmail.h"
 #include "store/mapi/oxcmail_export.h"
+#include "store/mapi/rtf.h"
 #include "tests/support/test.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -275,13 +276,10 @@ static void bodies_come_back_to_the_byte(void **state)
     }
 }
 
-static void html_alone_is_not_wrapped_and_rtf_alone_is_refused(void **state)
+static void html_alone_is_not_wrapped(void **state)
 {
     struct store_prop html[] = {{.tag = PR_HTML, .value.bytes = S("<p>\xFC</p>")},
                                 number(PR_INTERNET_CODEPAGE, 1252)};
-    struct store_prop rtf[] = {{.tag = PR_RTF_COMPRESSED, .value.bytes = S("x")}};
-    struct store_content content = {.props = {rtf, 1}};
-    struct buf out = buf_make(1000);
     struct round r;
 
     (void)state;
@@ -290,8 +288,38 @@ static void html_alone_is_not_wrapped_and_rtf_alone_is_refused(void **state)
     assert_slice(oxcmail_html(&r.mail), "<p>\xFC</p>");
     assert_int_equal(number_of(&r, PR_INTERNET_CODEPAGE), 1252);
     round_done(&r);
-    assert_code(oxcmail_export(&plainly, &content, &out), ERR_UNSUPPORTED);
-    buf_done(&out);
+}
+
+/* What others than the writer's program can read of it. */
+static void rtf_alone_goes_as_what_is_in_it(void **state)
+{
+    struct store_prop prop = {.tag = PR_RTF_COMPRESSED};
+    struct buf rtf = buf_make(10000), wrapped = buf_make(10000);
+    struct round r;
+
+    (void)state;
+    rtf_wrap(S("{\\rtf1\\ansi Gr\\'fc\\'dfe\\par}"), &wrapped);
+    prop.value.bytes = buf_slice(&wrapped);
+    export_props(&r, &prop, 1);
+    assert_slice(oxcmail_body(&r.mail), "Gr\xC3\xBC\xC3\x9F"
+                                        "e\r\n");
+    round_done(&r);
+    buf_clear(&wrapped);
+    rtf_of_html(S("<p>Gr\xC3\xBC\xC3\x9F"
+                  "e</p>"),
+                &rtf);
+    rtf_wrap(buf_slice(&rtf), &wrapped);
+    prop.value.bytes = buf_slice(&wrapped);
+    export_props(&r, &prop, 1);
+    assert_slice(oxcmail_html(&r.mail), "<p>Gr\xC3\xBC\xC3\x9F"
+                                        "e</p>");
+    round_done(&r);
+    prop.value.bytes = S("damaged");
+    export_props(&r, &prop, 1);
+    assert_slice(oxcmail_body(&r.mail), "");
+    round_done(&r);
+    buf_done(&rtf);
+    buf_done(&wrapped);
 }
 
 static void attachments_come_back_with_their_names_and_places(void **state)
@@ -532,7 +560,8 @@ int main(void)
         cmocka_unit_test(a_recipient_without_an_address_is_an_empty_group),
         cmocka_unit_test(reply_to_comes_back_as_the_entries_it_was),
         cmocka_unit_test(bodies_come_back_to_the_byte),
-        cmocka_unit_test(html_alone_is_not_wrapped_and_rtf_alone_is_refused),
+        cmocka_unit_test(html_alone_is_not_wrapped),
+        cmocka_unit_test(rtf_alone_goes_as_what_is_in_it),
         cmocka_unit_test(attachments_come_back_with_their_names_and_places),
         cmocka_unit_test(named_fields_are_written_but_not_those_that_others_say),
         cmocka_unit_test(no_property_can_add_a_field_or_a_part),
