@@ -172,11 +172,27 @@ static struct err load_derived(struct store_object *o)
         return e;
     o->derived = (struct prop_list){.in = o->in};
     oxcmail_properties(&o->mail, &o->derived);
+    o->have_derived = true;
+    return OK;
+}
+
+/* Apart from the others: a table that shows subjects does not decode what it does not show. */
+static struct err load_bodies(struct store_object *o)
+{
+    struct err e = load_derived(o);
+
+    if (failed(e) || o->have_bodies)
+        return e;
     prop_add_bytes(&o->derived, PR_BODY, oxcmail_body(&o->mail));
     if (o->mail.html != OXCMAIL_NO_PART)
         prop_add_bytes(&o->derived, PR_HTML, oxcmail_html(&o->mail));
-    o->have_derived = true;
+    o->have_bodies = true;
     return OK;
+}
+
+static bool is_body(uint32_t tag)
+{
+    return prop_id(tag) == prop_id(PR_BODY) || prop_id(tag) == prop_id(PR_HTML);
 }
 
 static struct err absent(void)
@@ -193,7 +209,7 @@ static struct err get_derived(struct store_object *o, uint32_t tag, struct store
 {
     if (!is_derived(o))
         return absent();
-    struct err e = load_derived(o);
+    struct err e = is_body(tag) ? load_bodies(o) : load_derived(o);
 
     if (failed(e))
         return e;
@@ -293,7 +309,7 @@ static struct err list_keywords(struct store_object *o, struct listing *to)
 
 struct err store_object_list(struct store_object *o, struct store_prop **out, size_t *n)
 {
-    struct err e = is_derived(o) ? load_derived(o) : OK;
+    struct err e = is_derived(o) ? load_bodies(o) : OK;
     const struct computed *c = NULL;
     struct listing list = {NULL, 0};
     size_t room = o->bag.n + o->derived.n + 1;

@@ -14,7 +14,7 @@ struct store_object {
     struct folder_rec folder; /* of a folder */
     struct message_row row;   /* of a message */
     struct bag bag;
-    bool have_mail, have_derived;
+    bool have_mail, have_derived, have_bodies;
     struct oxcmail mail;
     struct prop_list derived;
 };

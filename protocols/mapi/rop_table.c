@@ -2,25 +2,15 @@
 #include <stdlib.h>
 
 #include "protocols/mapi/rights.h"
-#include "protocols/mapi/table_int.h"
+#include "protocols/mapi/rop_table_int.h"
 
 enum { STATUS_COMPLETE = 0 }; /* TableStatus: nothing is done behind the client's back */
-
-enum { FROM_BEGINNING = 0, FROM_CURRENT = 1, FROM_END = 2, FROM_BOOKMARK = 3 };
 
 enum {
     ORDERS_MAX = 64,
     COLUMNS_MAX = 4096,
-    BOOKMARKS_MAX = 1000,
-    ROWS_HEAD = 3,   /* before the rows of QueryRows: Origin, RowCount */
-    EXPAND_HEAD = 6, /* ExpandedRowCount, RowCount */
-    FIND_HEAD = 2,   /* RowNoLongerVisible, HasRowData */
+    ROWS_HEAD = 3, /* before the rows of QueryRows: Origin, RowCount */
 };
-
-static struct mapi_table *table_of(const struct rop_call *call)
-{
-    return (struct mapi_table *)call->object;
-}
 
 /* ---- opening ---- */
 
@@ -83,65 +73,6 @@ uint32_t mapi_table_open_rows(struct rop_call *call, struct mapi_rows *rows,
     t->rows = mem_new(sizeof *t->rows);
     *t->rows = *rows;
     return rop_open(call, &t->object, parent);
-}
-
-/* ---- using one that is up to date ---- */
-
-/* Of a table operation: it has more to do, in another turn. */
-enum { TABLE_AGAIN = ROP_PENDING - 1 };
-
-typedef uint32_t table_fn(struct rop_call *call, struct mapi_table *t, struct store_read *rd);
-
-struct table_use {
-    table_fn *fn;
-    uint32_t at, left; /* of a search that goes on */
-    bool begun, gone;
-};
-
-static uint32_t use_again(struct rop_call *call)
-{
-    struct mapi_table *t = table_of(call);
-    struct table_use *use = call->state;
-    struct store_read *rd = NULL;
-    bool more = false;
-    uint32_t ec = rop_read(call, &rd);
-
-    if (!ec)
-        ec = table_refresh(t, rd, &more);
-    if (!ec && !more)
-        ec = use->fn(call, t, rd);
-    store_read_end(rd);
-    return more || ec == TABLE_AGAIN ? rop_later(call, use_again) : ec;
-}
-
-static uint32_t use_table(struct rop_call *call, table_fn *fn)
-{
-    struct table_use *use = arena_alloc(call->arena, sizeof *use);
-
-    use->fn = fn;
-    call->state = use;
-    table_of(call)->followed = true;
-    return use_again(call);
-}
-
-/*
- * The kinds of tables that an operation is for, and whether it needs columns: without them it is
- * ecNullObject (3.2.5.2).
- */
-static uint32_t check(const struct rop_call *call, unsigned kinds, bool needs_columns)
-{
-    const struct mapi_table *t = table_of(call);
-
-    if (call->object->kind != MAPI_TABLE || !(t->kind & kinds))
-        return EC_NOT_SUPPORTED;
-    return needs_columns && !t->columns ? EC_NULL_OBJECT : EC_SUCCESS;
-}
-
-/* An error after which nothing else in the buffer is done (3.2.5.9, 3.2.5.10, 3.2.5.12). */
-static uint32_t stop_on(struct rop_call *call, uint32_t ec)
-{
-    call->stop = ec == EC_NOT_SUPPORTED || ec == EC_INVALID_BOOKMARK;
-    return ec;
 }
 
 /* ---- columns (3.2.5.2, 3.2.5.13) ---- */
@@ -349,7 +280,7 @@ static uint32_t sort_table(struct rop_call *call)
     struct rop_sort_table_reply *reply = call->reply;
     struct mapi_table *t = table_of(call);
     struct mapi_table after = *t;
-    uint32_t ec = check(call, TABLE_CONTENTS, false), of;
+    uint32_t ec = table_check(call, TABLE_CONTENTS, false), of;
 
     if (!ec)
         ec = check_orders(&rq->orders);
@@ -368,7 +299,7 @@ static uint32_t sort_table(struct rop_call *call)
 
 /* ---- restriction (3.2.5.4) ---- */
 
-static uint32_t restriction_ec(const struct rop_restriction *restriction)
+uint32_t table_restriction_ec(const struct rop_restriction *restriction)
 {
     switch (restriction->error.code) {
     case ERR_NONE:
@@ -413,10 +344,10 @@ static uint32_t restrict_table(struct rop_call *call)
     const struct rop_restrict_table *rq = call->fields;
     struct rop_restrict_table_reply *reply = call->reply;
     struct mapi_table *t = table_of(call);
-    uint32_t ec = check(call, TABLE_CONTENTS | TABLE_HIERARCHY | TABLE_RULES, false);
+    uint32_t ec = table_check(call, TABLE_CONTENTS | TABLE_HIERARCHY | TABLE_RULES, false);
 
     if (!ec)
-        ec = restriction_ec(&rq->restriction);
+        ec = table_restriction_ec(&rq->restriction);
     if (ec)
         return ec;
     table_restart(t);
@@ -426,57 +357,11 @@ static uint32_t restrict_table(struct rop_call *call)
 
 /* ---- rows (3.2.5.5) ---- */
 
-/* Rows in their wire form, while there is room. */
-struct rows_out {
-    struct rop_call *call;
-    struct buf bytes;
-    size_t n;
-};
-
-static uint32_t put_row(struct rows_out *out, struct mapi_table *t, struct store_read *rd,
-                        uint32_t at, bool *fits)
-{
-    struct arena in = ARENA_INIT;
-    struct table_row row;
-    struct err e = table_row_open(t, rd, at, &in, &row);
-
-    *fits = !failed(e) && table_row_put(&row, &out->call->form, &out->bytes);
-    out->n += *fits;
-    if (!failed(e))
-        e = row.source.err;
-    arena_done(&in);
-    return mapi_ec_of(e);
-}
-
-static struct rop_rows take_rows(struct rows_out *out)
-{
-    struct rop_rows rows = {out->n, arena_slice(out->call->arena, buf_slice(&out->bytes))};
-
-    buf_done(&out->bytes);
-    return rows;
-}
-
-static size_t room_for_rows(const struct rop_call *call, size_t head)
-{
-    return call->room > head ? call->room - head : 0;
-}
-
-static uint32_t put_rows(struct rows_out *out, struct mapi_table *t, struct store_read *rd,
-                         uint32_t from, uint32_t n)
-{
-    uint32_t ec = EC_SUCCESS;
-    bool fits = true;
-
-    for (uint32_t i = 0; i < n && !ec && fits; i++)
-        ec = put_row(out, t, rd, from + i, &fits);
-    return !ec && !fits && out->n == 0 ? EC_BUFFER_TOO_SMALL : ec;
-}
-
 /*
  * Backwards: the rows before the cursor, in the table's order; where they do not all fit, those
  * that are next to it.
  */
-static uint32_t put_rows_before(struct rows_out *out, struct mapi_table *t, struct store_read *rd,
+static uint32_t put_rows_before(struct table_rows *out, struct mapi_table *t, struct store_read *rd,
                                 uint32_t end, uint32_t n)
 {
     uint32_t ec = EC_SUCCESS, first = end;
@@ -485,7 +370,7 @@ static uint32_t put_rows_before(struct rows_out *out, struct mapi_table *t, stru
     while (first > end - n && !ec) {
         bool fits;
 
-        ec = put_row(out, t, rd, first - 1, &fits);
+        ec = table_rows_put(out, t, rd, first - 1, &fits);
         if (ec || !fits || out->bytes.len > room)
             break;
         room -= out->bytes.len;
@@ -496,7 +381,7 @@ static uint32_t put_rows_before(struct rows_out *out, struct mapi_table *t, stru
     out->n = 0;
     if (!ec && first == end && n > 0)
         return EC_BUFFER_TOO_SMALL;
-    return ec ? ec : put_rows(out, t, rd, first, end - first);
+    return ec ? ec : table_rows_put_range(out, t, rd, first, end - first);
 }
 
 static uint8_t origin_of(const struct mapi_table *t, bool forward, uint32_t at)
@@ -511,13 +396,14 @@ static uint32_t query_rows_now(struct rop_call *call, struct mapi_table *t, stru
     enum { NO_ADVANCE = 1 };
     const struct rop_query_rows *rq = call->fields;
     struct rop_query_rows_reply *reply = call->reply;
-    struct rows_out out = {call, buf_make(room_for_rows(call, ROWS_HEAD)), 0};
+    struct table_rows out = {call, buf_make(table_room(call, ROWS_HEAD)), 0};
     uint32_t at = t->cursor.at, count = table_count(t);
     uint32_t most = rq->forward ? count - at : at;
     uint32_t n = rq->n < most ? rq->n : most;
-    uint32_t ec = rq->forward ? put_rows(&out, t, rd, at, n) : put_rows_before(&out, t, rd, at, n);
+    uint32_t ec = rq->forward ? table_rows_put_range(&out, t, rd, at, n)
+                              : put_rows_before(&out, t, rd, at, n);
 
-    reply->rows = take_rows(&out);
+    reply->rows = table_rows_take(&out);
     if (ec)
         return ec;
     at = rq->forward ? at + (uint32_t)reply->rows.n : at - (uint32_t)reply->rows.n;
@@ -529,16 +415,16 @@ static uint32_t query_rows_now(struct rop_call *call, struct mapi_table *t, stru
 
 static uint32_t query_rows(struct rop_call *call)
 {
-    uint32_t ec = check(call, TABLE_ANY, true);
+    uint32_t ec = table_check(call, TABLE_ANY, true);
 
-    return ec ? ec : use_table(call, query_rows_now);
+    return ec ? ec : table_use(call, query_rows_now);
 }
 
 /* ---- asynchronous operations: there are none (3.2.5.6, 3.2.5.7) ---- */
 
 static uint32_t abort_table(struct rop_call *call)
 {
-    uint32_t ec = check(call, TABLE_CONTENTS | TABLE_HIERARCHY, false);
+    uint32_t ec = table_check(call, TABLE_CONTENTS | TABLE_HIERARCHY, false);
 
     return ec ? ec : EC_UNABLE_TO_ABORT;
 }
@@ -551,262 +437,12 @@ static uint32_t get_status(struct rop_call *call)
     return EC_SUCCESS;
 }
 
-/* ---- the cursor (3.2.5.8 - 3.2.5.11) ---- */
-
-static uint32_t query_position_now(struct rop_call *call, struct mapi_table *t,
-                                   struct store_read *rd)
-{
-    struct rop_query_position_reply *reply = call->reply;
-
-    (void)rd;
-    reply->numerator = t->cursor.at;
-    reply->denominator = table_count(t);
-    return EC_SUCCESS;
-}
-
-static uint32_t query_position(struct rop_call *call)
-{
-    return use_table(call, query_position_now);
-}
-
-/* Move the cursor by `n` rows from `from`, as far as there are any. How far it went. */
-static int32_t seek(struct mapi_table *t, uint32_t from, int32_t n)
-{
-    int64_t to = (int64_t)from + n, count = table_count(t);
-
-    to = to < 0 ? 0 : to > count ? count : to;
-    table_move_to(t, (uint32_t)to);
-    return (int32_t)(to - from);
-}
-
-static uint32_t seek_row_now(struct rop_call *call, struct mapi_table *t, struct store_read *rd)
-{
-    const struct rop_seek_row *rq = call->fields;
-    struct rop_seek_row_reply *reply = call->reply;
-    uint32_t from = rq->origin == FROM_BEGINNING ? 0
-                    : rq->origin == FROM_CURRENT ? t->cursor.at
-                                                 : table_count(t);
-
-    (void)rd;
-    reply->sought = seek(t, from, rq->n);
-    reply->sought_less = reply->sought != rq->n;
-    return EC_SUCCESS;
-}
-
-static uint32_t seek_row(struct rop_call *call)
-{
-    const struct rop_seek_row *rq = call->fields;
-    uint32_t ec = check(call, TABLE_ANY, false);
-
-    if (!ec && rq->origin > FROM_END)
-        ec = EC_INVALID_PARAMETER;
-    return ec ? stop_on(call, ec) : use_table(call, seek_row_now);
-}
-
-static uint32_t seek_fraction_now(struct rop_call *call, struct mapi_table *t,
-                                  struct store_read *rd)
-{
-    const struct rop_seek_fraction *rq = call->fields;
-    uint64_t count = table_count(t);
-
-    (void)rd;
-    table_move_to(t, rq->numerator >= rq->denominator
-                         ? (uint32_t)count
-                         : (uint32_t)(count * rq->numerator / rq->denominator));
-    return EC_SUCCESS;
-}
-
-static uint32_t seek_fraction(struct rop_call *call)
-{
-    const struct rop_seek_fraction *rq = call->fields;
-
-    if (rq->denominator == 0)
-        return EC_INVALID_BOOKMARK;
-    return use_table(call, seek_fraction_now);
-}
-
-/* ---- bookmarks (3.2.5.10, 3.2.5.12, 3.2.5.15) ---- */
-
-static struct table_bookmark *find_bookmark(struct mapi_table *t, struct slice bytes)
-{
-    struct wire w = wire_of(bytes, NULL);
-    uint32_t number = wire_u32(&w);
-
-    for (size_t i = 0; i < t->n_bookmarks && bytes.len == 4; i++)
-        if (t->bookmarks[i].number == number)
-            return &t->bookmarks[i];
-    return NULL;
-}
-
-static uint32_t add_bookmark(struct rop_call *call, struct mapi_table *t, struct table_place place,
-                             struct slice *out)
-{
-    struct buf made = buf_make(4);
-
-    if (t->n_bookmarks == BOOKMARKS_MAX)
-        return EC_NOT_ENOUGH_MEMORY;
-    t->bookmarks = mem_grow(t->bookmarks, t->n_bookmarks + 1, sizeof *t->bookmarks);
-    t->bookmarks[t->n_bookmarks++] = (struct table_bookmark){++t->last_bookmark, place};
-    wire_put_u32(&made, t->last_bookmark);
-    *out = arena_slice(call->arena, buf_slice(&made));
-    buf_done(&made);
-    return EC_SUCCESS;
-}
-
-static uint32_t create_bookmark_now(struct rop_call *call, struct mapi_table *t,
-                                    struct store_read *rd)
-{
-    struct rop_create_bookmark_reply *reply = call->reply;
-
-    (void)rd;
-    table_move_to(t, t->cursor.at);
-    return add_bookmark(call, t, t->cursor, &reply->bookmark);
-}
-
-static uint32_t create_bookmark(struct rop_call *call)
-{
-    uint32_t ec = check(call, TABLE_CONTENTS | TABLE_HIERARCHY, false);
-
-    return ec ? stop_on(call, ec) : use_table(call, create_bookmark_now);
-}
-
-static uint32_t free_bookmark(struct rop_call *call)
-{
-    const struct rop_free_bookmark *rq = call->fields;
-    struct mapi_table *t = table_of(call);
-    uint32_t ec = check(call, TABLE_CONTENTS | TABLE_HIERARCHY, true);
-
-    if (ec)
-        return ec;
-    struct table_bookmark *b = find_bookmark(t, rq->bookmark);
-
-    if (!b)
-        return EC_INVALID_BOOKMARK;
-    *b = t->bookmarks[--t->n_bookmarks];
-    return EC_SUCCESS;
-}
-
-static uint32_t seek_bookmark_now(struct rop_call *call, struct mapi_table *t,
-                                  struct store_read *rd)
-{
-    const struct rop_seek_bookmark *rq = call->fields;
-    struct rop_seek_bookmark_reply *reply = call->reply;
-    const struct table_bookmark *b = find_bookmark(t, rq->bookmark);
-
-    (void)rd;
-    if (!b)
-        return stop_on(call, EC_INVALID_BOOKMARK);
-    reply->gone = b->place.lost;
-    reply->sought = seek(t, b->place.at, rq->n);
-    reply->sought_less = reply->sought != rq->n;
-    return EC_SUCCESS;
-}
-
-static uint32_t seek_bookmark(struct rop_call *call)
-{
-    uint32_t ec = check(call, TABLE_CONTENTS | TABLE_HIERARCHY, true);
-
-    return ec ? stop_on(call, ec) : use_table(call, seek_bookmark_now);
-}
-
-/* ---- finding (3.2.5.14) ---- */
-
-/* Where the search begins; false: it is from a bookmark that is none. */
-static bool begin_find(struct rop_call *call, struct mapi_table *t, struct table_use *use)
-{
-    const struct rop_find_row *rq = call->fields;
-    bool backward = rq->flags & 1;
-    uint32_t count = table_count(t);
-    const struct table_bookmark *b = find_bookmark(t, rq->bookmark);
-
-    if (rq->origin == FROM_BOOKMARK && !b)
-        return false;
-    uint32_t at = rq->origin == FROM_BEGINNING ? 0
-                  : rq->origin == FROM_CURRENT ? t->cursor.at
-                  : rq->origin == FROM_END     ? count
-                                               : b->place.at;
-
-    use->gone = rq->origin == FROM_BOOKMARK && b->place.lost;
-    if (backward)
-        use->at = at < count ? at : count - 1;
-    else
-        use->at = at;
-    use->left = count == 0 ? 0 : backward ? use->at + 1 : count - at;
-    use->begun = true;
-    return true;
-}
-
-static uint32_t row_fits(struct mapi_table *t, struct store_read *rd, uint32_t at,
-                         const struct restriction *wanted, bool *fits)
-{
-    struct arena in = ARENA_INIT;
-    struct match_run run = {.in = &in};
-    struct table_row row;
-    struct err e = table_row_open(t, rd, at, &in, &row);
-
-    *fits = !failed(e) && match(wanted, &run, &row.source);
-    if (!failed(e))
-        e = row.source.err;
-    arena_done(&in);
-    return mapi_ec_of(e);
-}
-
-static uint32_t found(struct rop_call *call, struct mapi_table *t, struct store_read *rd,
-                      uint32_t at)
-{
-    struct rop_find_row_reply *reply = call->reply;
-    struct rows_out out = {call, buf_make(room_for_rows(call, FIND_HEAD)), 0};
-    bool fits;
-    uint32_t ec = put_row(&out, t, rd, at, &fits);
-
-    reply->row = take_rows(&out).bytes;
-    reply->has_row = fits;
-    table_move_to(t, at);
-    return ec;
-}
-
-static uint32_t find_row_now(struct rop_call *call, struct mapi_table *t, struct store_read *rd)
-{
-    const struct rop_find_row *rq = call->fields;
-    struct rop_find_row_reply *reply = call->reply;
-    struct table_use *use = call->state;
-    int step = rq->flags & 1 ? -1 : 1;
-
-    if (!use->begun && !begin_find(call, t, use))
-        return EC_INVALID_BOOKMARK;
-    reply->gone = use->gone;
-    for (int turn = 0; use->left > 0 && use->at < table_count(t); turn += EXPENSIVE_ROW) {
-        bool fits;
-
-        if (turn >= TURN)
-            return TABLE_AGAIN;
-        uint32_t ec = row_fits(t, rd, use->at, rq->restriction.root, &fits);
-        if (ec || fits)
-            return ec ? ec : found(call, t, rd, use->at);
-        use->at += (uint32_t)step;
-        use->left--;
-    }
-    return EC_NOT_FOUND;
-}
-
-static uint32_t find_row(struct rop_call *call)
-{
-    const struct rop_find_row *rq = call->fields;
-    uint32_t ec = check(call, TABLE_CONTENTS | TABLE_HIERARCHY | TABLE_RULES, true);
-
-    if (!ec)
-        ec = restriction_ec(&rq->restriction);
-    if (!ec && rq->origin > FROM_BOOKMARK)
-        ec = EC_INVALID_PARAMETER;
-    return ec ? ec : use_table(call, find_row_now);
-}
-
 /* ---- reset (3.2.5.16) ---- */
 
 static uint32_t reset_table(struct rop_call *call)
 {
     struct mapi_table *t = table_of(call);
-    uint32_t ec = check(call, TABLE_CONTENTS, false);
+    uint32_t ec = table_check(call, TABLE_CONTENTS, false);
 
     if (ec)
         return ec;
@@ -817,174 +453,6 @@ static uint32_t reset_table(struct rop_call *call)
     t->instances_of = 0;
     t->followed = false; /* until it is read again ([MS-OXCNOTIF] 3.1.4.3) */
     return EC_SUCCESS;
-}
-
-/* ---- categories (3.2.5.17 - 3.2.5.20) ---- */
-
-static void arrange(struct mapi_table *t)
-{
-    categories_arrange(t);
-    table_find_places(t);
-}
-
-static uint32_t expand_row_now(struct rop_call *call, struct mapi_table *t, struct store_read *rd)
-{
-    const struct rop_expand_row *rq = call->fields;
-    struct rop_expand_row_reply *reply = call->reply;
-    struct rows_out out = {call, buf_make(room_for_rows(call, EXPAND_HEAD)), 0};
-    uint32_t category = t->n_categories ? category_find(t, rq->category) : NO_CATEGORY, at;
-
-    if (category == NO_CATEGORY)
-        return EC_NOT_FOUND;
-    if (!t->categories[category].collapsed)
-        return EC_NOT_COLLAPSED;
-    t->categories[category].collapsed = false;
-    arrange(t);
-    reply->expanded = category_rows(t, category);
-    uint32_t n = rq->most < reply->expanded ? rq->most : reply->expanded;
-    uint32_t ec = EC_SUCCESS;
-    /* Below a collapsed one nothing is seen yet. */
-    if (table_find(t, rq->category, &at))
-        ec = put_rows(&out, t, rd, at + 1, n);
-    reply->rows = take_rows(&out);
-    return ec == EC_BUFFER_TOO_SMALL ? EC_SUCCESS : ec;
-}
-
-static uint32_t expand_row(struct rop_call *call)
-{
-    uint32_t ec = check(call, TABLE_CONTENTS, true);
-
-    return ec ? ec : use_table(call, expand_row_now);
-}
-
-static uint32_t collapse_row_now(struct rop_call *call, struct mapi_table *t, struct store_read *rd)
-{
-    const struct rop_collapse_row *rq = call->fields;
-    struct rop_collapse_row_reply *reply = call->reply;
-    uint32_t category = t->n_categories ? category_find(t, rq->category) : NO_CATEGORY;
-
-    (void)rd;
-    if (category == NO_CATEGORY)
-        return EC_NOT_FOUND;
-    if (t->categories[category].collapsed)
-        return EC_NOT_EXPANDED;
-    reply->collapsed = category_rows(t, category);
-    t->categories[category].collapsed = true;
-    arrange(t);
-    return EC_SUCCESS;
-}
-
-static uint32_t collapse_row(struct rop_call *call)
-{
-    uint32_t ec = check(call, TABLE_CONTENTS, true);
-
-    return ec ? ec : use_table(call, collapse_row_now);
-}
-
-/*
- * What is collapsed, as bytes: a number that stands for order and restriction, the row to be gone
- * to, and the categories that are not as they are at first.
- */
-static uint64_t shape_of(const struct mapi_table *t)
-{
-    struct buf made = buf_make(SIZE_MAX);
-    uint64_t h = 0xCBF29CE484222325ull;
-
-    for (size_t i = 0; i < t->n_orders; i++)
-        sort_order_put(&made, &t->orders[i]);
-    wire_put_u16(&made, t->n_categories);
-    wire_put_u16(&made, t->n_expanded);
-    buf_put(&made, t->restriction_bytes);
-    struct slice bytes = buf_slice(&made);
-
-    for (size_t i = 0; i < bytes.len; i++)
-        h = (h ^ bytes.ptr[i]) * 0x100000001B3ull;
-    buf_done(&made);
-    return h;
-}
-
-static bool is_other(const struct mapi_table *t, const struct table_category *c)
-{
-    return c->collapsed != (c->depth >= t->n_expanded);
-}
-
-static uint32_t get_collapse_state_now(struct rop_call *call, struct mapi_table *t,
-                                       struct store_read *rd)
-{
-    const struct rop_get_collapse_state *rq = call->fields;
-    struct rop_get_collapse_state_reply *reply = call->reply;
-    struct buf made = buf_make(UINT16_MAX);
-
-    (void)rd;
-    wire_put_u64(&made, shape_of(t));
-    wire_put_u64(&made, rq->row);
-    wire_put_u32(&made, rq->instance);
-    for (uint32_t i = 0; i < t->n_known; i++)
-        if (is_other(t, &t->categories[i]))
-            wire_put_u64(&made, t->categories[i].id);
-    uint32_t ec = made.failed ? EC_TABLE_TOO_BIG : EC_SUCCESS;
-
-    reply->state = arena_slice(call->arena, buf_slice(&made));
-    buf_done(&made);
-    return ec;
-}
-
-static uint32_t get_collapse_state(struct rop_call *call)
-{
-    uint32_t ec = check(call, TABLE_CONTENTS, true);
-
-    return ec ? ec : use_table(call, get_collapse_state_now);
-}
-
-/* The name of the row that has this PidTagInstID. */
-static uint64_t row_of(struct mapi_table *t, struct store_read *rd, uint64_t inst, uint32_t number)
-{
-    uint64_t mid, fid;
-    uint32_t uid;
-
-    if (!mapi_id_counter(inst, &mid))
-        return inst;
-    if (failed(store_message_by_mid(rd, mid, &fid, &uid)) || fid != t->place)
-        return 0;
-    return uid | (uint64_t)number << 32;
-}
-
-static uint32_t set_collapse_state_now(struct rop_call *call, struct mapi_table *t,
-                                       struct store_read *rd)
-{
-    const struct rop_set_collapse_state *rq = call->fields;
-    struct rop_set_collapse_state_reply *reply = call->reply;
-    struct wire w = wire_of(rq->state, call->arena);
-
-    if (wire_u64(&w) != shape_of(t))
-        return EC_INVALID_PARAMETER;
-    uint64_t inst = wire_u64(&w);
-    uint64_t id = row_of(t, rd, inst, wire_u32(&w));
-
-    if (w.failed || w.rest.len % 8 != 0)
-        return EC_INVALID_PARAMETER;
-    for (uint32_t i = 0; i < t->n_known; i++)
-        t->categories[i].collapsed = t->categories[i].depth >= t->n_expanded;
-    while (w.rest.len > 0) {
-        uint32_t category = category_find(t, wire_u64(&w));
-
-        if (category != NO_CATEGORY)
-            t->categories[category].collapsed = !t->categories[category].collapsed;
-    }
-    if (t->n_categories)
-        arrange(t);
-    struct table_place place = {id, t->cursor.at, false};
-
-    place.lost = !id || !table_find(t, id, &place.at);
-    table_move_to(t, place.at);
-    return add_bookmark(call, t, place, &reply->bookmark);
-}
-
-static uint32_t set_collapse_state(struct rop_call *call)
-{
-    uint32_t ec = check(call, TABLE_CONTENTS, true);
-
-    return ec ? ec : use_table(call, set_collapse_state_now);
 }
 
 /* clang-format off */
@@ -998,19 +466,19 @@ const struct rop_handler mapi_table_handlers[] = {
     {ROP_QueryRows,         MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, query_rows},
     {ROP_GetStatus,         MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, get_status},
     {ROP_Abort,             MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, abort_table},
-    {ROP_QueryPosition,     MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, query_position},
-    {ROP_SeekRow,           MAPI_ANY,    0, EC_NOT_SUPPORTED, 0, seek_row},
-    {ROP_SeekRowBookmark,   MAPI_ANY,    0, EC_NOT_SUPPORTED, 0, seek_bookmark},
-    {ROP_SeekRowFractional, MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, seek_fraction},
-    {ROP_CreateBookmark,    MAPI_ANY,    0, EC_NOT_SUPPORTED, 0, create_bookmark},
-    {ROP_FreeBookmark,      MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, free_bookmark},
+    {ROP_QueryPosition,     MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_query_position},
+    {ROP_SeekRow,           MAPI_ANY,    0, EC_NOT_SUPPORTED, 0, rop_seek_row},
+    {ROP_SeekRowBookmark,   MAPI_ANY,    0, EC_NOT_SUPPORTED, 0, rop_seek_bookmark},
+    {ROP_SeekRowFractional, MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_seek_fraction},
+    {ROP_CreateBookmark,    MAPI_ANY,    0, EC_NOT_SUPPORTED, 0, rop_create_bookmark},
+    {ROP_FreeBookmark,      MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_free_bookmark},
     {ROP_QueryColumnsAll,   MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, query_columns},
-    {ROP_FindRow,           MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, find_row},
+    {ROP_FindRow,           MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_find_row},
     {ROP_ResetTable,        MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, reset_table},
-    {ROP_ExpandRow,         MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, expand_row},
-    {ROP_CollapseRow,       MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, collapse_row},
-    {ROP_GetCollapseState,  MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, get_collapse_state},
-    {ROP_SetCollapseState,  MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, set_collapse_state},
+    {ROP_ExpandRow,         MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_expand_row},
+    {ROP_CollapseRow,       MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_collapse_row},
+    {ROP_GetCollapseState,  MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_get_collapse_state},
+    {ROP_SetCollapseState,  MAPI_TABLE,  0, EC_NOT_SUPPORTED, 0, rop_set_collapse_state},
     {.run = NULL},
 };
 /* clang-format on */

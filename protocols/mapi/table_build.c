@@ -26,13 +26,25 @@ struct table_build {
     size_t width, at, left, right; /* of merging: see merge() */
 };
 
+static bool is_cheap(const struct restriction *r)
+{
+    bool cheap = r->kind != RESTRICTION_SUBOBJECT &&
+                 (r->kind < RESTRICTION_CONTENT || r->kind > RESTRICTION_EXIST ||
+                  (table_row_is_cheap(r->tag) &&
+                   (r->kind != RESTRICTION_COMPARE || table_row_is_cheap(r->tag2))));
+
+    for (size_t i = 0; i < r->n && cheap; i++)
+        cheap = is_cheap(&r->children[i]);
+    return cheap;
+}
+
 uint32_t table_row_cost(const struct mapi_table *t)
 {
-    bool cheap = !t->restriction && !t->instances_of;
+    bool cheap = (!t->restriction || is_cheap(t->restriction)) && !t->instances_of;
 
     for (size_t i = 0; i < t->n_orders; i++)
         cheap = cheap && table_row_is_cheap(t->orders[i].tag);
-    return cheap ? 1 : EXPENSIVE_ROW;
+    return cheap ? OPENED_ROW : EXPENSIVE_ROW;
 }
 
 static struct table_build *build_new(uint64_t state)
@@ -85,8 +97,9 @@ static void add_entry(struct mapi_table *t, struct table_build *b, struct table_
     };
 }
 
+/* *opened: the row of the store was not enough. */
 static struct err collect_row(struct mapi_table *t, struct table_build *b, struct store_read *rd,
-                              const struct message_row *message)
+                              const struct message_row *message, bool *opened)
 {
     struct arena in = ARENA_INIT;
     struct table_row row;
@@ -100,6 +113,7 @@ static struct err collect_row(struct mapi_table *t, struct table_build *b, struc
     }
     struct err e = row.source.err;
 
+    *opened = row.object != NULL;
     arena_done(&in);
     return e;
 }
@@ -122,11 +136,13 @@ static uint32_t collect(struct mapi_table *t, struct table_build *b, struct stor
     struct store_rows *rows = store_rows_open(rd, t->place, (uint32_t)b->next);
 
     while (spent < TURN && !failed(e = store_rows_next(rows, &row))) {
-        e = collect_row(t, b, rd, row);
+        bool opened;
+
+        e = collect_row(t, b, rd, row, &opened);
         if (failed(e))
             break;
         b->next = (uint64_t)row->uid + 1;
-        spent += cost;
+        spent += opened ? cost : 1;
     }
     store_rows_close(rows);
     if (e.code == ERR_NOT_FOUND) {
@@ -318,6 +334,7 @@ static uint32_t finish(struct mapi_table *t, struct table_build *b)
             l->categories[i] = b->entries[i].category;
     }
     t->built = true;
+    t->unseen_loaded = false;
     t->state = b->state;
     table_build_free(t);
     if (t->n_categories)

@@ -230,9 +230,13 @@ uint32_t table_key_category(struct mapi_table *t, struct slice key, const size_t
 
 /* ---- table_build.c, table_follow.c ---- */
 
-/* Rows that may be looked at in one turn; one whose properties are needed counts as so many. */
-enum { TURN = 20000, EXPENSIVE_ROW = 400 };
+/*
+ * Rows that may be looked at in one turn. One that must be opened counts as more, and as much more
+ * where a message may have to be taken apart.
+ */
+enum { TURN = 20000, OPENED_ROW = 10, EXPENSIVE_ROW = 400 };
 
+/* What a row costs that is opened. */
 uint32_t table_row_cost(const struct mapi_table *t);
 /* Make the leaves of a table that has none, or go on making them. */
 uint32_t table_build(struct mapi_table *t, struct store_read *rd, const struct store_folder *now,
