@@ -844,6 +844,115 @@ static void each_value_has_a_row(void **state)
     assert_string_equal(subjects(bed), "-,-,-,Blue,Blue,Red,Red");
 }
 
+/* ---- following is as good as beginning anew ---- */
+
+static void prepare_table(struct mapi_bed *bed, uint8_t at, uint16_t categories, bool restricted)
+{
+    static const uint32_t tags[] = {PR_INST_ID};
+    const struct sort_order orders[] = {{PR_SENDER_EMAIL, SORT_DESCENDING},
+                                        {PR_READ, SORT_ASCENDING},
+                                        {PR_SUBJECT, SORT_ASCENDING}};
+    struct rop_restrict_table rq = {.restriction = restriction_of(bed, &subject_has_b)};
+
+    mapi_ask(bed, ROP_GetContentsTable, INBOX, at, &(struct rop_get_contents_table){0});
+    mapi_ask(bed, ROP_SetColumns, at, at, &(struct rop_set_columns){.columns = {1, tags}});
+    mapi_ask(bed, ROP_SortTable, at, at,
+             &(struct rop_sort_table){.orders = {3, categories, 1, orders}});
+    if (restricted)
+        mapi_ask(bed, ROP_Restrict, at, at, &rq);
+    mapi_run(bed);
+}
+
+static struct slice all_rows(struct mapi_bed *bed, uint8_t at, struct arena *in)
+{
+    static const uint32_t tags[] = {PR_INST_ID};
+
+    bed->columns = (struct rop_numbers){1, tags};
+    mapi_ask(bed, ROP_SeekRow, at, at, &(struct rop_seek_row){0, 0, 0});
+    mapi_ask(bed, ROP_QueryRows, at, at, &(struct rop_query_rows){0, 1, 1000});
+    mapi_run(bed);
+    assert_int_equal(mapi_reply(bed, 1)->error, EC_SUCCESS);
+    const struct rop_query_rows_reply *reply = mapi_reply(bed, 1)->fields;
+
+    assert_int_equal(reply->origin, 2);
+    return arena_slice(in, reply->rows.bytes);
+}
+
+static void expunge_some(struct mapi_bed *bed, uint32_t first, uint32_t last)
+{
+    struct store_expunge rq;
+
+    store_expunge_init(&rq);
+    rq.fid = fixture_inbox(bed->mailbox);
+    uidset_add(&rq.uids, first, last);
+    assert_ok(store_run(bed->mailbox, &rq.op));
+    uidset_done(&rq.uids);
+    uidset_done(&rq.expunged);
+}
+
+static void flag_some(struct mapi_bed *bed, uint32_t first, uint32_t last, bool seen)
+{
+    struct store_set_flags rq;
+
+    store_set_flags_init(&rq);
+    rq.fid = fixture_inbox(bed->mailbox);
+    rq.how = seen ? FLAGS_ADD : FLAGS_REMOVE;
+    rq.flags = FLAG_SEEN;
+    uidset_add(&rq.uids, first, last);
+    assert_ok(store_run(bed->mailbox, &rq.op));
+    uidset_done(&rq.uids);
+    uidset_done(&rq.modified);
+    uidset_done(&rq.changed);
+}
+
+static uint32_t next_random(uint32_t *seed, uint32_t below)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % below;
+}
+
+static void change_something(struct mapi_bed *bed, uint32_t *seed, uint32_t *last_uid)
+{
+    char from[] = {(char)('a' + next_random(seed, 4)), '@', 'x', 0};
+    char subject[] = {(char)('a' + next_random(seed, 5)), (char)('a' + next_random(seed, 5)), 0};
+    uint32_t uid = 1 + next_random(seed, *last_uid + 1);
+
+    switch (next_random(seed, 4)) {
+    case 0:
+        expunge_some(bed, uid, uid + next_random(seed, 3));
+        break;
+    case 1:
+        flag_some(bed, uid, uid + next_random(seed, 3), next_random(seed, 2));
+        break;
+    default:
+        deliver(bed, from, subject);
+        ++*last_uid;
+    }
+}
+
+static void a_table_that_follows_is_as_one_made_anew(void **state)
+{
+    struct mapi_bed *bed = *state;
+    uint32_t seed = 20260101, last_uid = 0;
+    struct arena in = ARENA_INIT;
+
+    for (uint16_t kind = 0; kind < 4; kind++) {
+        prepare_table(bed, TABLE, kind / 2, kind % 2);
+        for (int step = 0; step < 60; step++) {
+            change_something(bed, &seed, &last_uid);
+            prepare_table(bed, OTHER, kind / 2, kind % 2);
+            struct slice followed = all_rows(bed, TABLE, &in);
+            struct slice anew = all_rows(bed, OTHER, &in);
+
+            if (!slice_eq(followed, anew))
+                fail_msg("kind %u, step %d", kind, step);
+            mapi_ask(bed, ROP_Release, OTHER, 0, &(struct rop_release){});
+            mapi_run(bed);
+        }
+    }
+    arena_done(&in);
+}
+
 /* ---- news for notifications ---- */
 
 static void a_table_that_was_read_has_news(void **state)
@@ -898,6 +1007,7 @@ int main(void)
         T(a_folder_without_associated_messages_has_an_empty_table),
         T(many_rows_are_sorted_in_turns),
         T(each_value_has_a_row),
+        T(a_table_that_follows_is_as_one_made_anew),
         T(a_table_that_was_read_has_news),
     };
 
