@@ -175,6 +175,20 @@ static void fill_mapi(struct config *c, cfg_t *file)
     };
 }
 
+static void fill_transport(struct config *c, cfg_t *file)
+{
+    cfg_t *transport = cfg_getsec(file, "transport");
+
+    c->transport = (struct transport_config){
+        .next_hop = cfg_getstr(transport, "next-hop"),
+        .tls = strcmp(cfg_getstr(transport, "tls"), "starttls") == 0 ? TRANSPORT_STARTTLS
+                                                                     : TRANSPORT_CLEAR,
+        .user = cfg_getstr(transport, "user"),
+        .password = cfg_getstr(transport, "password"),
+        .host_name = c->net.host_name,
+    };
+}
+
 /* ---- listeners ---- */
 
 static cfg_t *certificate_named(cfg_t *file, const char *title)
@@ -331,6 +345,7 @@ static void fill(struct config *c, cfg_t *file)
     fill_pop3(c, file);
     fill_ops(c, file);
     fill_mapi(c, file);
+    fill_transport(c, file);
     fill_listeners(c, file);
 }
 

@@ -13,6 +13,7 @@
 #define GATEPOST_GATEWAY_CONFIG_H
 
 #include "gateway/net/net.h"
+#include "gateway/transport.h"
 #include "protocols/mapi/mapi.h"
 
 struct config {
@@ -25,6 +26,7 @@ struct config {
     uint64_t audit_keep_ms;  /* how long the store keeps records */
     struct net_config net;
     struct mapi_config mapi; /* without what only a daemon has */
+    struct transport_config transport;
     struct {
         bool json;
         enum log_level level;

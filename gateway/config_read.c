@@ -136,6 +136,13 @@ static cfg_opt_t mapi_options[] = {
     CFG_STR("unsaved", "256M", CFGF_NONE),
     CFG_END()
 };
+static cfg_opt_t transport_options[] = {
+    CFG_STR("next-hop", NULL, CFGF_NONE),
+    CFG_STR("tls", "none", CFGF_NONE),
+    CFG_STR("user", NULL, CFGF_NONE),
+    CFG_STR("password", NULL, CFGF_NONE),
+    CFG_END()
+};
 static cfg_opt_t log_options[] = {
     CFG_STR("format", "text", CFGF_NONE),
     CFG_STR("level", "info", CFGF_NONE),
@@ -153,6 +160,7 @@ static cfg_opt_t all_options[] = {
     CFG_SEC("pop3", pop3_options, CFGF_NONE),
     CFG_SEC("ops", ops_options, CFGF_NONE),
     CFG_SEC("mapi", mapi_options, CFGF_NONE),
+    CFG_SEC("transport", transport_options, CFGF_NONE),
     CFG_SEC("log", log_options, CFGF_NONE),
     CFG_FUNC("include", &include_file),
     CFG_BOOL(LAST_KEY, cfg_false, CFGF_NONE),
@@ -371,6 +379,22 @@ static int want_log_format(cfg_t *cfg, cfg_opt_t *opt)
     return want_word(cfg, opt, (const char *const[]){"text", "json", NULL});
 }
 
+static int want_hop_tls(cfg_t *cfg, cfg_opt_t *opt)
+{
+    return want_word(cfg, opt, (const char *const[]){"none", "starttls", NULL});
+}
+
+static int want_next_hop(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *found = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    const char *why = transport_check(found);
+
+    if (!why)
+        return 0;
+    cfg_error(cfg, "%s: %s, found \"%s\"", cfg_opt_name(opt), why, found);
+    return -1;
+}
+
 static int want_log_level(cfg_t *cfg, cfg_opt_t *opt)
 {
     return want_word(cfg, opt, (const char *const[]){"debug", "info", "warn", "error", NULL});
@@ -514,6 +538,10 @@ static const struct check {
     {"mapi", "sessions-per-user", want_count},
     {"mapi", "objects", want_count},
     {"mapi", "unsaved", want_bytes},
+    {"transport", "next-hop", want_next_hop},
+    {"transport", "tls", want_hop_tls},
+    {"transport", "user", want_text},
+    {"transport", "password", want_text},
     {"log", "file", want_text},
     {"log", "format", want_log_format},
     {"log", "level", want_log_level},

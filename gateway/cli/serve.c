@@ -36,6 +36,7 @@ struct daemon {
     struct accounts *accounts;
     struct gateway_source source;
     struct gateway_directory directory;
+    struct transport *transport;
     struct audit_sink *sink;
     struct logon_counters *logons;
     struct auth *auth;
@@ -172,6 +173,11 @@ static bool open_mapi(struct daemon *d)
     gateway_directory_init(&d->directory, d->accounts, d->auth);
     config.store = d->store;
     config.directory = &d->directory.directory;
+    struct err e =
+        transport_new(&d->config->transport, d->store, config.directory, d->log, &d->transport);
+    if (failed(e))
+        return say(d, "transport", e);
+    config.transport = transport_face(d->transport);
     d->mapi = mapi_new(&config);
     return true;
 }
@@ -240,6 +246,17 @@ static bool is_same_mapi(const struct mapi_config *a, const struct mapi_config *
            a->max_objects == b->max_objects && a->max_memory == b->max_memory;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool is_same_transport(const struct transport_config *a, const struct transport_config *b)
+{
+    return is_same_text(a->next_hop, b->next_hop) && a->tls == b->tls &&
+           is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
+}
+
 /* What the running daemon keeps as it was when it started. */
 static void tell_kept(struct daemon *d, const struct config *new)
 {
@@ -257,6 +274,7 @@ static void tell_kept(struct daemon *d, const struct config *new)
         {"store.max-folders", old->store.max_folders != new->store.max_folders},
         {"limits.message", old->store.max_message < new->store.max_message},
         {"mapi", !is_same_mapi(&old->mapi, &new->mapi)},
+        {"transport", !is_same_transport(&old->transport, &new->transport)},
         {"auth.threads", old->auth.threads != new->auth.threads},
         {"auth.max-waiting", old->auth.max_waiting != new->auth.max_waiting},
     };
@@ -362,9 +380,11 @@ static void stop(struct daemon *d)
     figures_free(d->figures);
     auth_free(d->auth);
     mapi_close(d->mapi);
+    transport_stop(d->transport);
     if (d->server && d->store)
         await_answers(d);
     mapi_free(d->mapi);
+    transport_free(d->transport);
     logon_counters_free(d->logons);
     audit_sink_free(d->sink);
     accounts_close(d->accounts);
