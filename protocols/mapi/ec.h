@@ -26,6 +26,7 @@
     X(EC_NULL_OBJECT, "ecNullObject", 0x000004B9)                                                  \
     X(EC_QUOTA_EXCEEDED, "ecQuotaExceeded", 0x000004D9)                                            \
     X(EC_MAX_ATTACHMENTS, "ecMaxAttachmentExceeded", 0x000004DB)                                   \
+    X(EC_SEND_AS_DENIED, "ecSendAsDenied", 0x000004DC)                                             \
     X(EC_NOT_EXPANDED, "ecNotExpanded", 0x000004F7)                                                \
     X(EC_NOT_COLLAPSED, "ecNotCollapsed", 0x000004F8)                                              \
     X(EC_NO_CREATE_SUBFOLDER, "ecNoCreateSubfolderRight", 0x00000502)                              \
@@ -62,6 +63,7 @@
     X(EC_TABLE_TOO_BIG, "ecTableTooBig", 0x80040403)                                               \
     X(EC_INVALID_BOOKMARK, "ecInvalidBookmark", 0x80040405)                                        \
     X(EC_AMBIGUOUS, "ecAmbiguousRecip", 0x80040700)                                                \
+    X(EC_NOT_IN_QUEUE, "ecNotInQueue", 0x80040601)                                                 \
     X(EC_DUPLICATE_NAME, "ecDuplicateName", 0x80040604)                                            \
     X(EC_NOT_INITIALIZED, "ecNotInitialized", 0x80040605)                                          \
     X(EC_NO_RECIPIENTS, "ecNoRecipients", 0x80040607)                                              \

@@ -44,7 +44,9 @@ struct mapi_send {
     size_t n_recipients;
     struct store_prepared *message; /* held */
     struct slice bytes;             /* the message; empty: of `message` */
-    struct err err;                 /* out: ERR_UNAVAILABLE: try again. ERR_DENIED: refused */
+    struct err err;                 /* out: ERR_UNAVAILABLE: try again. ERR_DENIED: refused.
+                                       ERR_NOT_FOUND: a recipient is nobody, and there is no next
+                                       hop that might know him */
     char why[256];                  /* out: what the next hop said */
 };
 

@@ -129,6 +129,44 @@ static void test_free_busy(void **state)
     assert_int_equal(rights_of(bed, "bob", &member), 0x1C03);
 }
 
+/* 2.2.4 to 2.2.7: the rights of free/busy only for who says that he knows them. */
+static void test_the_table(void **state)
+{
+    struct mapi_bed *bed = *state;
+    static const uint32_t columns[] = {0x66710014, 0x6672001F, 0x66730003, 0x0FFF0102};
+    const struct rop_query_rows_reply *reply;
+    struct rop_set_columns set = {0, {4, columns}};
+    struct rop_query_rows query = {0, 1, 10};
+    static const uint32_t masks[] = {0x7FB, 0x1FFB};
+
+    assert_int_equal(add(bed, 2, (struct slice)ENTRY_ID("bob"), 0x1C01), EC_SUCCESS);
+    bed->columns = set.columns;
+    for (size_t i = 0; i < 2; i++) {
+        struct rop_get_permissions_table rq = {i ? 0x02 : 0};
+
+        assert_int_equal(mapi_do(bed, ROP_GetPermissionsTable, FOLDER, 2, &rq, NULL), EC_SUCCESS);
+        assert_int_equal(mapi_do(bed, ROP_SetColumns, 2, 0, &set, NULL), EC_SUCCESS);
+        assert_int_equal(mapi_do(bed, ROP_QueryRows, 2, 0, &query, (const void **)&reply),
+                         EC_SUCCESS);
+        assert_int_equal(reply->rows.n, 3);
+        struct wire w = wire_of(reply->rows.bytes, &bed->arena);
+        static const char *const names[] = {"", "Anonymous", "Somebody"};
+        for (size_t k = 0; k < 3; k++) {
+            struct prop *row;
+
+            assert_true(row_read(&w, &(struct value_form){.codepage = 1252}, columns, 4, &row));
+            assert_slice(row[1].value.bytes, names[k]);
+            if (k == 2) {
+                assert_int_equal(row[2].value.number, 0x1C01 & masks[i]);
+                assert_true(slice_ends(row[3].value.bytes, S("/cn=Recipients/cn=bob\0")));
+            } else {
+                assert_int_equal(row[0].value.number, k ? -1 : 0);
+                assert_int_equal(row[3].value.bytes.len, 0);
+            }
+        }
+    }
+}
+
 static void test_what_makes_no_sense(void **state)
 {
     struct mapi_bed *bed = *state;
@@ -154,6 +192,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_members_come_change_and_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_are_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_free_busy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_makes_no_sense, setup, teardown),
     };
 
