@@ -313,6 +313,7 @@ uint32_t message_own_parts(struct rop_call *call, struct store_read *rd, struct 
     uint32_t ec = message_content(call, rd, m, &content);
     if (ec)
         return ec;
+    free(body->parts);
     body->parts = mem_array(content.n_attachments + 1, sizeof *body->parts);
     for (size_t i = 0; i < content.n_attachments; i++) {
         struct mapi_part *part = &body->parts[body->n_parts++];
@@ -322,7 +323,21 @@ uint32_t message_own_parts(struct rop_call *call, struct store_read *rd, struct 
         held_init(&part->props, body->context);
     }
     body->own_parts = true;
+    if (message_is_stored(m))
+        body->uid = store_object_row(m->cache.object)->uid;
     return EC_SUCCESS;
+}
+
+uint32_t message_check_parts(struct rop_call *call, struct store_read *rd, struct mapi_message *m)
+{
+    struct store_object *object;
+
+    if (!message_is_stored(m) || !m->body.own_parts)
+        return EC_SUCCESS;
+    uint32_t ec = message_object(call, rd, m, &object);
+    if (ec)
+        return ec;
+    return store_object_row(object)->uid == m->body.uid ? EC_SUCCESS : EC_OBJECT_MODIFIED;
 }
 
 struct mapi_part *message_part(struct mapi_message *m, uint32_t number)

@@ -76,6 +76,7 @@ struct mapi_body {
     struct mapi_part *parts;
     size_t n_parts;
     uint32_t next_number; /* no number is given twice */
+    uint32_t uid;         /* of the mail whose parts `source` counts: another has others */
 };
 
 struct mapi_message {
@@ -152,6 +153,9 @@ uint32_t message_own_recipients(struct rop_call *call, struct store_read *rd,
                                 struct mapi_message *message);
 uint32_t message_own_parts(struct rop_call *call, struct store_read *rd,
                            struct mapi_message *message);
+/* EC_OBJECT_MODIFIED: what is stored now has other attachments than those that `source` counts. */
+uint32_t message_check_parts(struct rop_call *call, struct store_read *rd,
+                             struct mapi_message *message);
 struct mapi_part *message_part(struct mapi_message *message, uint32_t number);
 
 /* The properties that are held, those that were removed not. */

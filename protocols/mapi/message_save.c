@@ -13,6 +13,7 @@
 struct saving {
     struct mapi_message *message;
     bool force;
+    bool stale; /* the attachments that the message has are not those that were counted */
     uint32_t (*then)(struct rop_call *call, uint32_t ec);
     struct store_set_props set;
     struct store_save_message save;
@@ -122,8 +123,7 @@ static size_t add_displays(const struct store_content *content, struct arena *in
     return DISPLAYS;
 }
 
-static void put_body(const struct mapi_body *body, const struct store_content *base,
-                     struct arena *in, struct store_content *to);
+static void put_body(const struct mapi_body *body, struct arena *in, struct store_content *to);
 
 static struct store_props part_props(const struct mapi_part *part, const struct store_props *from,
                                      struct arena *in)
@@ -151,7 +151,7 @@ static void put_part(const struct mapi_part *part, const struct store_content *b
     if (part->embedded) {
         struct store_content *embedded = arena_alloc(in, sizeof *embedded);
 
-        put_body(part->embedded, &(struct store_content){.n_recipients = 0}, in, embedded);
+        put_body(part->embedded, in, embedded);
         to->embedded = embedded;
     }
 }
@@ -169,7 +169,10 @@ static struct store_props recipient_props(const struct mapi_recipient *r, struct
     return (struct store_props){items, n};
 }
 
-/* Recipients and attachments. */
+/*
+ * Recipients and attachments; `base` are those that are stored, if any. Those that nobody changed
+ * are taken as they are stored now, not as they were when they were counted.
+ */
 static void put_content(const struct mapi_body *body, const struct store_content *base,
                         struct arena *in, struct store_content *to)
 {
@@ -177,7 +180,7 @@ static void put_content(const struct mapi_body *body, const struct store_content
     struct store_attachment *parts = arena_array(in, body->n_parts, sizeof *parts);
 
     *to = (struct store_content){.n_recipients = 0};
-    if (!body->own_recipients || !body->own_parts)
+    if (base)
         copy_content(base, in, to);
     if (body->own_recipients) {
         for (size_t i = 0; i < body->n_recipients; i++)
@@ -185,7 +188,7 @@ static void put_content(const struct mapi_body *body, const struct store_content
         to->recipients = recipients;
         to->n_recipients = body->n_recipients;
     }
-    if (body->own_parts) {
+    if (!base || body->parts_changed) {
         for (size_t i = 0; i < body->n_parts; i++)
             put_part(&body->parts[i], base, in, &parts[i]);
         to->attachments = parts;
@@ -193,12 +196,11 @@ static void put_content(const struct mapi_body *body, const struct store_content
     }
 }
 
-static void put_body(const struct mapi_body *body, const struct store_content *base,
-                     struct arena *in, struct store_content *to)
+static void put_body(const struct mapi_body *body, struct arena *in, struct store_content *to)
 {
     enum { DISPLAYS = 3 };
 
-    put_content(body, base, in, to);
+    put_content(body, NULL, in, to);
     struct store_props props = held_props_of(&body->props, in);
     struct store_prop *items = arena_array(in, props.n + DISPLAYS, sizeof *items);
     size_t n = 0;
@@ -275,6 +277,15 @@ static void add_first_flags(const struct mapi_message *m, struct change_list *li
                                               MESSAGE_READ | MESSAGE_UNSENT | MESSAGE_EVER_READ});
 }
 
+/* Where none of them was changed it does not matter which they are. */
+static uint32_t check_parts(struct rop_call *call, struct store_read *rd, struct saving *s)
+{
+    uint32_t ec = message_check_parts(call, rd, s->message);
+
+    s->stale = ec == EC_OBJECT_MODIFIED && !s->message->body.parts_changed;
+    return s->stale ? EC_SUCCESS : ec;
+}
+
 static uint32_t build(struct rop_call *call, struct store_read *rd, struct saving *s)
 {
     struct mapi_message *m = s->message;
@@ -293,18 +304,17 @@ static uint32_t build(struct rop_call *call, struct store_read *rd, struct savin
             ec = message_content(call, rd, m, &base);
         stored.items = items;
     }
+    if (!ec)
+        ec = check_parts(call, rd, s);
     if (ec)
         return ec;
-    for (size_t i = 0; i < m->body.n_parts; i++)
-        if (m->body.parts[i].source >= (long)base.n_attachments)
-            return EC_OBJECT_MODIFIED;
     struct change_list list = {
         arena_array(call->arena, stored.n + m->body.props.n + MORE, sizeof *list.items), 0};
 
     add_held(m, &list);
     add_stored(call, rd, m, &stored, &list);
     add_first_flags(m, &list);
-    put_content(&m->body, &base, call->arena, &s->content);
+    put_content(&m->body, m->mid ? &base : NULL, call->arena, &s->content);
     s->save.changes = list.items;
     s->save.n = list.n;
     s->save.content = &s->content;
@@ -313,14 +323,18 @@ static uint32_t build(struct rop_call *call, struct store_read *rd, struct savin
 
 /* ---- afterwards ---- */
 
-/* Its memory is that of what is stored now; numbers of attachments stay as they are. */
-static void settle(struct mapi_message *m)
+/*
+ * Its memory is that of what is stored now, of this UID if it is another; numbers of attachments
+ * stay as they are.
+ */
+static void settle(struct mapi_message *m, uint32_t uid)
 {
     struct mapi_body *body = &m->body;
     struct mapi_part *parts = body->parts;
     size_t n = body->n_parts;
     uint32_t next = body->next_number;
     bool own = body->own_parts;
+    uint32_t own_uid = uid ? uid : body->uid;
 
     body->parts = NULL;
     body->n_parts = 0;
@@ -334,6 +348,7 @@ static void settle(struct mapi_message *m)
     body->n_parts = n;
     body->next_number = next;
     body->own_parts = own;
+    body->uid = own_uid;
     m->cache.object = NULL;
 }
 
@@ -353,7 +368,11 @@ static uint32_t saved(struct rop_call *call, struct store_op *op)
         return s->then(call, failure(op->err));
     m->mid = s->save.saved_mid;
     m->cn = s->save.cn;
-    settle(m);
+    settle(m, s->save.uid);
+    if (s->stale) {
+        m->body.n_parts = 0;
+        m->body.own_parts = false;
+    }
     return s->then(call, EC_SUCCESS);
 }
 
@@ -367,7 +386,7 @@ static uint32_t set(struct rop_call *call, struct store_op *op)
 
     if (failed(op->err))
         return s->then(call, failure(op->err));
-    settle(m);
+    settle(m, 0);
     uint32_t ec = rop_read(call, &rd);
     if (ec)
         return s->then(call, ec);

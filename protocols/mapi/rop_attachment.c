@@ -31,16 +31,6 @@ static uint32_t own_parts(struct rop_call *call)
     return ec;
 }
 
-/* What is stored of a part; EC_OBJECT_MODIFIED: what is there now are others. */
-static uint32_t stored_part(const struct mapi_part *part, const struct store_content *content,
-                            const struct store_attachment **out)
-{
-    if (part->source >= (long)content->n_attachments)
-        return EC_OBJECT_MODIFIED;
-    *out = &content->attachments[part->source];
-    return EC_SUCCESS;
-}
-
 /* ---- the table ---- */
 
 static void add_row(struct prop_list *row, const struct store_props *props, uint32_t number,
@@ -73,11 +63,12 @@ static uint32_t fill_rows(struct rop_call *call, struct store_read *rd, struct m
     uint32_t ec = message_own_parts(call, rd, m);
 
     if (!ec)
+        ec = message_check_parts(call, rd, m);
+    if (!ec)
         ec = message_content(call, rd, m, &content);
     rows->items = arena_array(&rows->arena, m->body.n_parts, sizeof *rows->items);
     for (size_t i = 0; i < m->body.n_parts && !ec; i++) {
         const struct mapi_part *part = &m->body.parts[i];
-        const struct store_attachment *stored;
         struct prop_list *row = &rows->items[rows->n++];
 
         row->in = &rows->arena;
@@ -87,28 +78,26 @@ static uint32_t fill_rows(struct rop_call *call, struct store_read *rd, struct m
             add_row(row, &props, part->number, attachment_size(&props, part->embedded));
             continue;
         }
-        ec = stored_part(part, &content, &stored);
-        if (!ec)
-            add_row(row, &stored->props, part->number, stored_size(stored));
+        const struct store_attachment *stored = &content.attachments[part->source];
+
+        add_row(row, &stored->props, part->number, stored_size(stored));
     }
     return ec;
 }
 
 static uint32_t get_attachment_table(struct rop_call *call)
 {
-    struct mapi_rows *rows = mem_new(sizeof *rows);
+    struct mapi_rows rows = {.arena = ARENA_INIT};
     struct store_read *rd;
     uint32_t ec = rop_read(call, &rd);
 
-    rows->arena = ARENA_INIT;
-    if (!ec) {
-        ec = fill_rows(call, rd, message_of(call->object), rows);
-        store_read_end(rd);
-    }
+    if (ec)
+        return ec;
+    ec = fill_rows(call, rd, message_of(call->object), &rows);
+    store_read_end(rd);
     if (!ec)
-        return mapi_table_open_rows(call, rows, call->object);
-    arena_done(&rows->arena);
-    free(rows);
+        return mapi_table_open_rows(call, &rows, call->object);
+    arena_done(&rows.arena);
     return ec;
 }
 
@@ -131,25 +120,31 @@ static uint32_t get_valid_attachments(struct rop_call *call)
 
 /* ---- opening ---- */
 
+static uint32_t take_stored(struct mapi_attachment *a, const struct store_attachment *stored)
+{
+    uint32_t ec = held_take(&a->props, &stored->props);
+
+    if (!ec && stored->embedded) {
+        a->embedded = body_new(a->props.context);
+        ec = body_take(a->embedded, stored->embedded);
+    }
+    return ec;
+}
+
 static uint32_t load_stored(struct rop_call *call, const struct mapi_part *part,
                             struct mapi_attachment *a)
 {
-    const struct store_attachment *stored;
     struct store_content content;
     struct store_read *rd;
     uint32_t ec = rop_read(call, &rd);
 
     if (ec)
         return ec;
-    ec = message_content(call, rd, a->message, &content);
+    ec = message_check_parts(call, rd, a->message);
     if (!ec)
-        ec = stored_part(part, &content, &stored);
+        ec = message_content(call, rd, a->message, &content);
     if (!ec)
-        ec = held_take(&a->props, &stored->props);
-    if (!ec && stored->embedded) {
-        a->embedded = body_new(call->context);
-        ec = body_take(a->embedded, stored->embedded);
-    }
+        ec = take_stored(a, &content.attachments[part->source]);
     store_read_end(rd);
     return ec;
 }

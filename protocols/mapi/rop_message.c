@@ -3,6 +3,7 @@
 
 #include "protocols/mapi/context.h"
 #include "protocols/mapi/message_int.h"
+#include "protocols/mapi/rights.h"
 #include "store/mapi/codepage.h"
 
 enum {
@@ -135,9 +136,24 @@ static uint32_t locate_open(struct store_read *rd, uint64_t folder, uint64_t mid
     return EC_SUCCESS;
 }
 
-static uint32_t load(struct rop_call *call, struct store_read *rd, struct mapi_message *m,
-                     bool soft_deleted)
+/* What who logged on may do with it; "best" takes what there is ([MS-OXCMSG] 2.2.3.1.1). */
+static uint32_t check_rights(struct rop_call *call, struct store_read *rd, struct mapi_message *m,
+                             uint8_t mode)
 {
+    uint32_t rights = mapi_rights(call->logon, rd, m->fid, call->arena);
+    bool edits = rights & (RIGHT_EDIT_ANY | RIGHT_OWNER);
+
+    if (!(rights & (RIGHT_READ_ANY | RIGHT_OWNER)))
+        return EC_ACCESS_DENIED;
+    if (mode == OPEN_READ_WRITE && !edits)
+        return EC_ACCESS_DENIED;
+    m->writable = m->writable && edits;
+    return EC_SUCCESS;
+}
+
+static uint32_t load(struct rop_call *call, struct store_read *rd, struct mapi_message *m)
+{
+    const struct rop_open_message *rq = call->fields;
     struct message_place place = {.fid = 0};
     struct store_object *object;
     struct store_folder its;
@@ -145,8 +161,8 @@ static uint32_t load(struct rop_call *call, struct store_read *rd, struct mapi_m
 
     if (!ec)
         ec = mapi_ec_of(store_folder_get(rd, place.fid, &its));
-    if (!ec && (its.shadow == SHADOW_DELETED) != soft_deleted)
-        ec = its.shadow == SHADOW_DELETED ? EC_NOT_FOUND : EC_SUCCESS;
+    if (!ec && its.shadow == SHADOW_DELETED && !(rq->mode & OPEN_SOFT_DELETED))
+        ec = EC_NOT_FOUND;
     if (!ec)
         ec = message_object(call, rd, m, &object);
     if (ec)
@@ -154,7 +170,8 @@ static uint32_t load(struct rop_call *call, struct store_read *rd, struct mapi_m
     m->fid = its.shadow == SHADOW_NONE ? its.fid : its.parent;
     m->associated = its.shadow == SHADOW_ASSOCIATED;
     m->cn = store_object_row(object)->cn;
-    return tell(call, rd, m, call->reply, call->room);
+    ec = check_rights(call, rd, m, rq->mode & OPEN_MODES);
+    return ec ? ec : tell(call, rd, m, call->reply, call->room);
 }
 
 static uint32_t check_open(struct rop_call *call, const struct rop_open_message *rq,
@@ -184,7 +201,7 @@ static uint32_t open_message(struct rop_call *call)
     if (!ec)
         ec = rop_read(call, &rd);
     if (!ec) {
-        ec = load(call, rd, m, rq->mode & OPEN_SOFT_DELETED);
+        ec = load(call, rd, m);
         store_read_end(rd);
     }
     if (!ec)
@@ -300,6 +317,8 @@ static uint32_t create_message(struct rop_call *call)
         ec = rop_counter(rq->folder, &m->fid);
     if (!ec)
         ec = check_folder(call, m->fid);
+    if (!ec)
+        ec = mapi_require(call, m->fid, RIGHT_CREATE | RIGHT_OWNER, EC_ACCESS_DENIED);
     m->writable = true;
     m->associated = rq->associated;
     m->body.own_recipients = m->body.own_parts = true;

@@ -4,6 +4,7 @@
  * 2.2.1.12).
  */
 #include "protocols/mapi/message_int.h"
+#include "protocols/mapi/rights.h"
 
 /* ---- where they are ---- */
 
@@ -55,6 +56,12 @@ static uint32_t find_places(struct rop_call *call, const struct rop_ids *ids, st
     return EC_SUCCESS;
 }
 
+/* DEVIATES: rights over what one has made oneself alone count for nothing here. */
+static uint32_t may(struct rop_call *call, const struct mapi_object *folder, uint32_t right)
+{
+    return mapi_require(call, folder_of(folder), right | RIGHT_OWNER, EC_ACCESS_DENIED);
+}
+
 /* ---- MessageStatus ---- */
 
 static uint32_t read_status(struct rop_call *call, uint64_t id, uint64_t *mid, uint32_t *status)
@@ -85,8 +92,9 @@ uint32_t rop_do_get_message_status(struct rop_call *call)
     const struct rop_get_message_status *rq = call->fields;
     struct rop_get_message_status_reply *reply = call->reply;
     uint64_t mid;
+    uint32_t ec = may(call, call->object, RIGHT_READ_ANY);
 
-    return read_status(call, rq->message, &mid, &reply->flags);
+    return ec ? ec : read_status(call, rq->message, &mid, &reply->flags);
 }
 
 struct setting {
@@ -112,8 +120,10 @@ uint32_t rop_do_set_message_status(struct rop_call *call)
     const struct rop_set_message_status *rq = call->fields;
     struct rop_set_message_status_reply *reply = call->reply;
     uint64_t mid;
-    uint32_t ec = read_status(call, rq->message, &mid, &reply->flags);
+    uint32_t ec = may(call, call->object, RIGHT_EDIT_ANY);
 
+    if (!ec)
+        ec = read_status(call, rq->message, &mid, &reply->flags);
     if (ec)
         return ec;
     uint32_t status = (reply->flags & ~rq->mask) | (rq->flags & rq->mask);
@@ -308,6 +318,8 @@ uint32_t rop_do_set_read_flags(struct rop_call *call)
     uint32_t ec = check_read_flags(rq->flags);
 
     if (!ec)
+        ec = may(call, call->object, RIGHT_EDIT_ANY);
+    if (!ec)
         ec = rq->messages.n ? find_places(call, &rq->messages, &r->places)
                             : find_all_of_folder(call, &r->places);
     if (ec) {
@@ -427,6 +439,9 @@ uint32_t rop_do_set_message_read(struct rop_call *call)
         return ec;
     if (!message_is_stored(m))
         return set_read_in_memory(call, m, rq->flags);
+    ec = mapi_require(call, m->fid, RIGHT_EDIT_ANY | RIGHT_OWNER, EC_ACCESS_DENIED);
+    if (ec)
+        return ec;
     return rq->flags & READ_CLEAR_NOTIFY ? clear_notification(call, m, rq->flags)
                                          : set_stored_read(call, m, rq->flags);
 }
@@ -504,8 +519,10 @@ static uint32_t delete_messages(struct rop_call *call, const struct rop_ids *ids
 {
     struct deleting *d = arena_alloc(call->arena, sizeof *d);
     struct store_read *rd;
-    uint32_t ec = rop_read(call, &rd);
+    uint32_t ec = may(call, call->object, RIGHT_DELETE_ANY);
 
+    if (!ec)
+        ec = rop_read(call, &rd);
     if (ec) {
         set_partial(call);
         return ec;
@@ -600,6 +617,12 @@ uint32_t rop_do_move_messages(struct rop_call *call)
     struct moving *m = arena_alloc(call->arena, sizeof *m);
     uint32_t ec = check_target(call);
 
+    if (!ec)
+        ec = may(call, call->dest, RIGHT_CREATE);
+    if (!ec)
+        ec = may(call, call->object, RIGHT_READ_ANY);
+    if (!ec && !rq->copy)
+        ec = may(call, call->object, RIGHT_DELETE_ANY);
     if (!ec)
         ec = find_places(call, &rq->messages, &m->places);
     if (ec) {

@@ -221,16 +221,32 @@ static uint32_t set_smtp_of_dn(struct rop_call *call, struct held_props *to, str
     return held_set_bytes(to, PR_SMTP_ADDRESS, person.address);
 }
 
-/* AddressPrefixUsed says how much of what Connect told stands before it; we tell an empty one. */
+/* AddressPrefixUsed: so much of the DnPrefix that Connect told stands before it. */
+static struct slice whole_dn(struct rop_call *call, const struct recipient *r)
+{
+    struct buf dn = buf_make(SIZE_MAX / 2);
+
+    buf_puts(&dn, "/o=");
+    buf_puts(&dn, call->mapi->config.organization);
+    if (r->prefix_used < dn.len)
+        buf_truncate(&dn, r->prefix_used);
+    buf_put(&dn, r->x500);
+    struct slice whole = arena_slice(call->arena, buf_slice(&dn));
+
+    buf_done(&dn);
+    return whole;
+}
+
 static uint32_t set_x500(struct rop_call *call, struct held_props *to, const struct recipient *r)
 {
+    struct slice dn = whole_dn(call, r);
     uint32_t ec = held_set_bytes(to, PR_ADDRESS_TYPE, S(TYPE_EX));
 
     if (!ec)
-        ec = held_set_bytes(to, PR_EMAIL_ADDRESS, r->x500);
+        ec = held_set_bytes(to, PR_EMAIL_ADDRESS, dn);
     if (!ec)
         ec = held_set_number(to, PR_DISPLAY_TYPE, r->display_type);
-    return ec ? ec : set_smtp_of_dn(call, to, r->x500);
+    return ec ? ec : set_smtp_of_dn(call, to, dn);
 }
 
 static uint32_t set_list(struct held_props *to, const struct recipient *r)

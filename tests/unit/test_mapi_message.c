@@ -1,5 +1,6 @@
 /* test_mapi_message.c - messages, recipients, attachments: what a client sees of [MS-OXCMSG]. */
 #include "protocols/mapi/message_int.h"
+#include "store/access.h"
 #include "tests/support/mapi.h"
 
 #define MAIL                                                                                       \
@@ -620,7 +621,8 @@ static void test_every_kind_of_address_comes_back(void **state)
         {.row_id = 0,
          .kind = 1,
          .flags = RECIPIENT_X500,
-         .x500 = S("/o=X/cn=bob"),
+         .x500 = S("X/cn=bob"),
+         .prefix_used = 3, /* "/o=" of what Connect tells */
          .display_type = 0},
         {.row_id = 1,
          .kind = 1,
@@ -789,6 +791,60 @@ static void test_numbers_of_attachments_are_not_given_twice(void **state)
     assert_text(bed, ATTACHMENT, PR_ATTACH_DATA, "x");
 }
 
+static void test_the_table_of_attachments(void **state)
+{
+    static const uint32_t tags[] = {PR_ATTACH_NUMBER, PR_ATTACH_SIZE, PR_ATTACH_LONG_FILENAME};
+    struct mapi_bed *bed = *state;
+    uint64_t mid = mapi_bed_deliver(bed, MAIL_WITH_FILE);
+    const struct rop_query_rows_reply *reply;
+    struct value_form form = {.codepage = 1252};
+
+    assert_int_equal(open_message(bed, MESSAGE, mid, 1, NULL), EC_SUCCESS);
+    attach(bed, MESSAGE, ATTACHMENT);
+    set_text(bed, ATTACHMENT, PR_ATTACH_LONG_FILENAME, "new.txt");
+    assert_int_equal(save_attachment(bed, ATTACHMENT), EC_SUCCESS);
+    bed->columns = (struct rop_numbers){3, tags};
+    mapi_ask(bed, ROP_GetAttachmentTable, MESSAGE, OTHER, &(struct rop_get_attachment_table){});
+    mapi_ask(bed, ROP_SetColumns, OTHER, 0, &(struct rop_set_columns){.columns = bed->columns});
+    mapi_ask(bed, ROP_QueryRows, OTHER, 0, &(struct rop_query_rows){.forward = 1, .n = 10});
+    mapi_run(bed);
+    assert_int_equal(mapi_reply(bed, 0)->error, EC_SUCCESS);
+    assert_int_equal(mapi_reply(bed, 2)->error, EC_SUCCESS);
+    reply = mapi_reply(bed, 2)->fields;
+    assert_int_equal(reply->rows.n, 2);
+    struct wire w = wire_of(reply->rows.bytes, &bed->arena);
+    static const char *const names[] = {"a.bin", "new.txt"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct prop *values;
+
+        assert_true(row_read(&w, &form, tags, 3, &values));
+        assert_int_equal(values[0].value.number, i);
+        assert_true(values[1].value.number > 0x40);
+        assert_slice(values[2].value.bytes, names[i]);
+    }
+}
+
+static void test_attachments_that_another_changed(void **state)
+{
+    struct mapi_bed *bed = *state;
+    uint64_t mid = mapi_bed_deliver(bed, MAIL_WITH_FILE);
+    struct rop_delete_attachment rq = {.number = 0};
+
+    assert_int_equal(open_message(bed, OTHER, mid, 1, NULL), EC_SUCCESS);
+    assert_int_equal(open_message(bed, MESSAGE, mid, 1, NULL), EC_SUCCESS);
+    assert_int_equal(valid(bed), 1);
+    assert_int_equal(mapi_do(bed, ROP_DeleteAttachment, OTHER, 0, &rq, NULL), EC_SUCCESS);
+    save(bed, OTHER);
+    assert_int_equal(open_attachment(bed, 0, 0), EC_OBJECT_MODIFIED);
+    set_text(bed, MESSAGE, PR_SUBJECT, "mine");
+    assert_int_equal(try_save(bed, MESSAGE, 0x02, NULL), EC_OBJECT_MODIFIED);
+    assert_int_equal(try_save(bed, MESSAGE, 0x04, NULL), EC_SUCCESS);
+    assert_int_equal(valid(bed), 0);
+    assert_true(mail_has(bed, mid, "Subject: mine"));
+    assert_false(mail_has(bed, mid, "a.bin"));
+}
+
 static uint32_t open_embedded(struct mapi_bed *bed, int attachment, int index, uint8_t mode,
                               const struct rop_open_embedded_reply **reply)
 {
@@ -858,6 +914,62 @@ static void test_what_is_unsaved_is_bounded_and_given_back(void **state)
     mapi_ask(bed, ROP_Release, MESSAGE, 0, &(struct rop_release){});
     mapi_run(bed);
     assert_int_equal(bed->context->held, held);
+}
+
+/* ---- who may ---- */
+
+/* A log-on of somebody else to this mailbox. */
+static void log_on_as(struct mapi_bed *bed, const char *identity)
+{
+    struct mapi_object *logon;
+
+    assert_int_equal(object_find(bed->context, bed->handles[LOGON], &logon), HANDLE_OPEN);
+    logon->logon->owner = false;
+    free(bed->context->identity);
+    bed->context->identity = mem_str(identity);
+}
+
+static void give_bob(struct mapi_bed *bed, uint32_t rights)
+{
+    struct store_permission_change bob = {
+        .how = PERMISSION_ADD,
+        .permission = {.user = S("bob"), .name = S("Bob"), .rights = rights}};
+    struct store_modify_permissions rq;
+
+    store_modify_permissions_init(&rq);
+    rq.fid = fixture_inbox(bed->mailbox);
+    rq.changes = &bob;
+    rq.n = 1;
+    assert_ok(store_run(bed->mailbox, &rq.op));
+}
+
+static void test_rights_of_somebody_else(void **state)
+{
+    struct mapi_bed *bed = *state;
+    uint64_t mid = mapi_bed_deliver(bed, MAIL);
+    struct rop_create_message create = {.codepage = 0x0FFF, .folder = bed->inbox};
+    struct rop_delete_messages del = {.messages = {1, &mid}};
+    struct rop_set_read_flags read = {.flags = 1, .messages = {1, &mid}};
+    struct rop_move_messages move = {.messages = {1, &mid}};
+
+    open_inbox(bed);
+    log_on_as(bed, "bob");
+    assert_int_equal(open_message(bed, MESSAGE, mid, 0, NULL), EC_ACCESS_DENIED);
+    give_bob(bed, 0x1); /* ReadAny */
+    assert_int_equal(open_message(bed, MESSAGE, mid, 1, NULL), EC_ACCESS_DENIED);
+    assert_int_equal(open_message(bed, MESSAGE, mid, 3, NULL), EC_SUCCESS);
+    assert_int_equal(number(bed, MESSAGE, 0x0FF70003), 0);
+    assert_int_equal(mapi_do(bed, ROP_CreateMessage, LOGON, OTHER, &create, NULL),
+                     EC_ACCESS_DENIED);
+    assert_int_equal(mapi_do(bed, ROP_DeleteMessages, FOLDER, 0, &del, NULL), EC_ACCESS_DENIED);
+    assert_int_equal(mapi_do(bed, ROP_SetReadFlags, FOLDER, 0, &read, NULL), EC_ACCESS_DENIED);
+    assert_int_equal(mapi_do(bed, ROP_MoveCopyMessages, FOLDER, FOLDER, &move, NULL),
+                     EC_ACCESS_DENIED);
+    give_bob(bed, 0x1 | 0x2 | 0x20);
+    assert_int_equal(open_message(bed, MESSAGE, mid, 1, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_CreateMessage, LOGON, OTHER, &create, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_SetReadFlags, FOLDER, 0, &read, NULL), EC_SUCCESS);
+    assert_true(row_of(bed, mid).flags & FLAG_SEEN);
 }
 
 /* ---- by ids ---- */
@@ -1076,9 +1188,12 @@ int main(void)
         T(test_attachments_of_delivered_mail),
         T(test_an_attachment_is_saved_in_two_steps),
         T(test_numbers_of_attachments_are_not_given_twice),
+        T(test_the_table_of_attachments),
+        T(test_attachments_that_another_changed),
         T(test_a_message_in_a_message),
         T(test_messages_are_not_embedded_too_deep),
         T(test_what_is_unsaved_is_bounded_and_given_back),
+        T(test_rights_of_somebody_else),
         T(test_read_flags),
         T(test_the_read_flag_of_an_open_message),
         T(test_notifications_are_given_up),
