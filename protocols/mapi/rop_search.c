@@ -14,12 +14,8 @@ enum search_flag { /* 2.2.1.4.1 */
                                 SEARCH_INDEXED | SEARCH_NOT_INDEXED | SEARCH_STATIC,
 };
 
-enum search_status { /* 2.2.1.5.2 */
-                     STATUS_RECURSIVE = 0x00000004,
-                     STATUS_COMPLETE = 0x00001000,
-                     STATUS_STATIC = 0x00010000,
-                     STATUS_NOT_INDEXED = 0x08000000, /* TWIR_TOTALLY */
-};
+/* 2.2.1.5.2 */
+enum search_status { STATUS_RECURSIVE = 0x00000004, STATUS_STATIC = 0x00010000 };
 
 static uint64_t fid_of(const struct rop_call *call)
 {
@@ -141,12 +137,14 @@ static uint32_t set_search(struct rop_call *call)
 
 /* ---- telling (3.2.5.5) ---- */
 
-/* A search is over when it is begun: what a search folder holds is found when it is looked at. */
+/*
+ * DEVIATES: criteria are kept, and nothing is looked for yet. So no search is told to be running
+ * (SEARCH_RUNNING), and none to be complete (SEARCH_COMPLETE).
+ */
 static uint32_t status_of(uint32_t flags)
 {
     return (flags & SEARCH_RECURSIVE ? STATUS_RECURSIVE : 0) |
-           (flags & SEARCH_STATIC ? STATUS_STATIC : 0) |
-           (flags & SEARCH_STOP ? 0 : STATUS_COMPLETE) | STATUS_NOT_INDEXED;
+           (flags & SEARCH_STATIC ? STATUS_STATIC : 0);
 }
 
 static void tell_scope(struct rop_call *call, const struct store_search_criteria *criteria)
