@@ -37,6 +37,14 @@ uint32_t mapi_message_change(struct rop_call *call, struct store_read *rd,
 /* The code page of its PtypString8: that with which it was opened. */
 int mapi_message_codepage(const struct mapi_object *object);
 
+/*
+ * What hangs on an object replaces what hangs on another of its kind: recipients and attachments of
+ * a message, or the message in an attachment. EC_MESSAGE_CYCLE: the one is inside of the other.
+ */
+enum { COPY_RECIPIENTS = 1, COPY_PARTS = 2 };
+uint32_t mapi_message_copy(struct rop_call *call, struct mapi_object *from, struct mapi_object *to,
+                           unsigned what);
+
 /* May it be changed? */
 bool mapi_message_is_writable(const struct mapi_object *object);
 

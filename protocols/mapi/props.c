@@ -1,6 +1,7 @@
 /* props.c - the properties of objects, whatever they are kept in. */
 #include "protocols/mapi/props.h"
 
+#include "protocols/mapi/bodies.h"
 #include "protocols/mapi/logon_props.h"
 #include "protocols/mapi/message.h"
 #include "protocols/mapi/rights.h"
@@ -63,8 +64,13 @@ uint32_t props_get(struct props *p, uint32_t tag, struct store_prop *out)
 {
     uint32_t text = as_text(tag);
 
-    if (is_message(p->object))
+    if (p->object->kind == MAPI_ATTACHMENT)
         return mapi_message_get(p->call, p->rd, p->object, text, out);
+    if (p->object->kind == MAPI_MESSAGE) {
+        uint32_t ec = mapi_message_get(p->call, p->rd, p->object, text, out);
+
+        return ec == EC_NOT_FOUND ? bodies_make(p, text, out) : ec;
+    }
     uint32_t ec = mapi_ec_of(store_object_get(p->stored, text, out));
 
     if (ec == EC_NOT_FOUND && p->object->kind == MAPI_LOGON)
@@ -107,6 +113,15 @@ uint32_t props_load(struct props *p, struct store_prop *prop, uint64_t max)
     if (!prop->large)
         return EC_SUCCESS;
     return mapi_ec_of(store_prop_load(p->rd, prop, max, p->call->arena));
+}
+
+struct value_form props_form(const struct rop_call *call, const struct mapi_object *object)
+{
+    struct value_form form = call->form;
+
+    if (is_message(object))
+        form.codepage = mapi_message_codepage(object);
+    return form;
 }
 
 /* ---- changing ---- */

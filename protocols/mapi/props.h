@@ -51,6 +51,9 @@ struct props_change {
 };
 uint32_t props_change(struct rop_call *call, struct props_change *change);
 
+/* How its PtypString8 is written: a message has a code page of its own. */
+struct value_form props_form(const struct rop_call *call, const struct mapi_object *object);
+
 /* What a problem is to a client ([MS-OXCDATA] 2.4.2); EC_SUCCESS: there is none. */
 uint32_t props_problem(const struct store_prop_change *change);
 

@@ -10,11 +10,38 @@ enum {
     PROBLEM_BYTES = 10,
 };
 
+/* What hangs on a message or an attachment, by the tags that stand for it (2.2.10.1). */
+static const struct hanging {
+    uint32_t tag;
+    unsigned what;
+} hanging[] = {
+    {0x0E12000D, COPY_RECIPIENTS}, /* PidTagMessageRecipients */
+    {0x0E13000D, COPY_PARTS},      /* PidTagMessageAttachments */
+    {0x3701000D, COPY_PARTS},      /* PidTagAttachDataObject */
+};
+
+static unsigned hanging_of(const struct rop_numbers *tags)
+{
+    unsigned what = 0;
+
+    for (size_t i = 0; i < tags->n; i++)
+        for (size_t j = 0; j < sizeof hanging / sizeof *hanging; j++)
+            if (hanging[j].tag == tags->items[i])
+                what |= hanging[j].what;
+    return what;
+}
+
+static bool is_hanging(uint32_t tag)
+{
+    return hanging_of(&(struct rop_numbers){1, &tag}) != 0;
+}
+
 /* A copy under way. */
 struct copy {
     const struct rop_numbers *tags; /* those to be copied; NULL: all but `excluded` */
     const struct rop_numbers *excluded;
     uint8_t flags;
+    unsigned hanging; /* what is copied beside properties: enum of mapi_message_copy() */
     struct store_prop_change *changes;
     uint16_t *places; /* of each change, in the tags */
     size_t n;
@@ -57,6 +84,9 @@ static void take_named(struct copy *c, struct props *from, struct props *to)
     for (size_t i = 0; i < c->tags->n; i++) {
         uint32_t tag = c->tags->items[i];
         struct store_prop prop;
+
+        if (c->hanging && is_hanging(tag))
+            continue;
         uint32_t ec = props_get(from, tag, &prop);
 
         if (!ec && (c->flags & COPY_NO_OVERWRITE) && is_there(to, tag))
@@ -198,6 +228,8 @@ static uint32_t copy(struct rop_call *call, struct copy *c)
         return ec;
     if (call->may_give_back && call->room < 2 + PROBLEM_BYTES * (c->n + c->n_problems))
         return ROP_GIVE_BACK;
+    if (c->hanging && (ec = mapi_message_copy(call, call->object, call->dest, c->hanging)))
+        return ec;
     call->state = c;
     c->set = (struct props_change){
         .object = call->dest, .changes = c->changes, .n = c->n, .then = on_copied};
@@ -212,6 +244,8 @@ uint32_t mapi_copy_properties(struct rop_call *call)
 
     c->tags = &rq->tags;
     c->flags = rq->flags;
+    if (call->object->kind != MAPI_FOLDER)
+        c->hanging = hanging_of(&rq->tags);
     return copy(call, c);
 }
 
@@ -220,7 +254,12 @@ uint32_t mapi_copy_to(struct rop_call *call)
     const struct rop_copy_to *rq = call->fields;
     struct copy *c = arena_alloc(call->arena, sizeof *c);
 
+    /* DEVIATES: folders and messages are copied by the operations for them (RopCopyFolder). */
+    if (rq->subobjects && call->object->kind == MAPI_FOLDER)
+        return EC_NOT_SUPPORTED;
     c->excluded = &rq->excluded;
     c->flags = rq->flags;
+    if (rq->subobjects)
+        c->hanging = (COPY_RECIPIENTS | COPY_PARTS) & ~hanging_of(&rq->excluded);
     return copy(call, c);
 }

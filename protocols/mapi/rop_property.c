@@ -29,9 +29,10 @@ static struct prop error_of(uint32_t tag, uint32_t ec)
 /* The bytes of a value; SIZE_MAX: more than `most`, or it has no wire form. */
 static size_t size_of(const struct rop_call *call, const struct prop *value, size_t most)
 {
+    struct value_form form = props_form(call, call->object);
     struct buf out = buf_make(most);
 
-    value_put(&out, &call->form, prop_type(value->tag), &value->value);
+    value_put(&out, &form, prop_type(value->tag), &value->value);
     size_t size = out.failed ? SIZE_MAX : out.len;
     buf_done(&out);
     return size;
@@ -106,9 +107,10 @@ static size_t least_row(const struct rop_numbers *tags)
 static struct slice row_of(struct rop_call *call, const struct rop_numbers *tags,
                            const struct prop *values)
 {
+    struct value_form form = props_form(call, call->object);
     struct buf out = buf_make(call->room);
 
-    row_put(&out, &call->form, tags->items, tags->n, values);
+    row_put(&out, &form, tags->items, tags->n, values);
     struct slice row = arena_slice(call->arena, buf_slice(&out));
     buf_done(&out);
     return row;

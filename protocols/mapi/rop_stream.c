@@ -24,6 +24,7 @@ struct stream_bytes {
     unsigned refs;
     struct mapi_context *context;
     uint32_t tag; /* as it was asked; the type is never PROP_UNSPECIFIED */
+    int codepage; /* of PtypString8 */
     bool writable, changed;
     bool stored; /* they are in a blob, and not here */
     uint64_t blob;
@@ -158,22 +159,22 @@ static bool is_text(const struct stream_bytes *b)
     return prop_type(b->tag) == PROP_STRING || prop_type(b->tag) == PROP_STRING8;
 }
 
-static struct err put_text(struct rop_call *call, uint16_t type, struct slice text, struct buf *out)
+static struct err put_text(const struct stream_bytes *b, struct slice text, struct buf *out)
 {
     struct slice charset;
     struct err e = OK;
 
-    if (type == PROP_STRING)
+    if (prop_type(b->tag) == PROP_STRING)
         utf16le_from_utf8(text, out);
-    else if (!failed(e = codepage_charset(call->form.codepage, &charset)))
+    else if (!failed(e = codepage_charset(b->codepage, &charset)))
         e = mime_from_utf8(charset, text, out);
     return !failed(e) && out->failed ? ERR(ERR_TOO_BIG, "the text is too long") : e;
 }
 
-static uint32_t fill_text(struct rop_call *call, struct stream_bytes *b, struct slice text)
+static uint32_t fill_text(struct stream_bytes *b, struct slice text)
 {
     struct buf out = buf_make(STREAM_MAX);
-    struct err e = put_text(call, prop_type(b->tag), text, &out);
+    struct err e = put_text(b, text, &out);
     uint32_t ec = failed(e) ? mapi_ec_of(e) : write_at(b, 0, buf_slice(&out));
 
     buf_done(&out);
@@ -189,7 +190,7 @@ static uint32_t text_of(struct rop_call *call, const struct stream_bytes *b, str
 
     if (prop_type(b->tag) == PROP_STRING)
         utf8_from_utf16le(bytes, &text);
-    else if (!failed(e = codepage_charset(call->form.codepage, &charset)))
+    else if (!failed(e = codepage_charset(b->codepage, &charset)))
         e = mime_to_utf8(charset, bytes, &text);
     if (!failed(e) && text.failed)
         e = ERR(ERR_TOO_BIG, "the text is too long");
@@ -239,7 +240,7 @@ static uint32_t fill(struct props *p, struct stream_bytes *b)
     ec = props_load(p, &prop, STREAM_MAX);
     if (ec)
         return ec;
-    return is_text(b) ? fill_text(p->call, b, prop.value.bytes) : write_at(b, 0, prop.value.bytes);
+    return is_text(b) ? fill_text(b, prop.value.bytes) : write_at(b, 0, prop.value.bytes);
 }
 
 static uint32_t load(struct rop_call *call, struct stream_bytes *b)
@@ -261,6 +262,7 @@ static struct stream_bytes *bytes_new(struct rop_call *call, uint32_t tag, bool 
     b->refs = 1;
     b->context = call->context;
     b->tag = tag;
+    b->codepage = props_form(call, call->object).codepage;
     b->writable = writable;
     return b;
 }

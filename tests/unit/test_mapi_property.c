@@ -1,23 +1,14 @@
 /* test_mapi_property.c - operations on properties and their names ([MS-OXCPRPT]). */
+#include "store/mapi/rtf.h"
 #include "tests/support/mapi.h"
 
-enum { LOGON = 0, FOLDER = 1, OTHER = 2 };
-
-static void folder_free(struct mapi_object *object)
-{
-    free(object);
-}
+enum { LOGON, FOLDER, OTHER, MESSAGE, FILE_OF_IT, COPY };
 
 static void open_folder(struct mapi_bed *bed, uint64_t fid, uint8_t at)
 {
-    struct mapi_folder *folder = mem_new(sizeof *folder);
-    struct mapi_logon *logon = bed->context->logons[bed->logon];
+    struct rop_open_folder rq = {.folder = fid};
 
-    folder->object.kind = MAPI_FOLDER;
-    folder->object.free = folder_free;
-    assert_true(mapi_id_counter(fid, &folder->fid));
-    assert_int_equal(object_add(bed->context, &folder->object, logon, &logon->object), EC_SUCCESS);
-    bed->handles[at] = folder->object.handle;
+    assert_int_equal(mapi_do(bed, ROP_OpenFolder, LOGON, at, &rq, NULL), EC_SUCCESS);
 }
 
 static int setup(void **state)
@@ -608,6 +599,108 @@ static void test_an_object_is_copied_to_another(void **state)
     assert_slice(get_tag(bed, OTHER, PR_DISPLAY_NAME).value.bytes, "Outbox");
 }
 
+/* ---- messages ---- */
+
+static void create_message(struct mapi_bed *bed, uint8_t at)
+{
+    struct rop_create_message rq = {.codepage = 0x0FFF, .folder = bed->inbox};
+
+    assert_int_equal(mapi_do(bed, ROP_CreateMessage, FOLDER, at, &rq, NULL), EC_SUCCESS);
+}
+
+/* A message has a body in every form, whichever it was written in. */
+static void test_bodies_are_made_of_one_another(void **state)
+{
+    struct mapi_bed *bed = *state;
+    struct buf rtf = buf_make(10000), html = buf_make(10000);
+    struct prop *v;
+
+    create_message(bed, MESSAGE);
+    assert_error(get_tag(bed, MESSAGE, PR_HTML), EC_NOT_FOUND);
+    set(bed, MESSAGE, text(PR_BODY, "a <b>\r\n"));
+    v = get(bed, MESSAGE, asking(TAGS(PR_HTML, 0x1013001F, PR_RTF_COMPRESSED, PR_NATIVE_BODY)));
+    assert_true(slice_find(v[0].value.bytes, S("a &lt;b&gt;<br>")) < v[0].value.bytes.len);
+    assert_true(slice_eq(v[0].value.bytes, v[1].value.bytes));
+    assert_ok(rtf_decompress(v[2].value.bytes, &rtf));
+    assert_true(slice_find(buf_slice(&rtf), S("a <b>\\par")) < rtf.len);
+    assert_int_equal(v[3].value.number, 1);
+    set(bed, MESSAGE,
+        (struct prop){PR_HTML,
+                      {.bytes = S("<p>Gr\xC3\xBC\xC3\x9F"
+                                  "e</p>")}});
+    set(bed, MESSAGE, (struct prop){PR_INTERNET_CODEPAGE, {.number = 65001}});
+    struct rop_delete_properties gone = {.tags = TAGS(PR_BODY)};
+    assert_int_equal(mapi_do(bed, ROP_DeleteProperties, MESSAGE, 0, &gone, NULL), EC_SUCCESS);
+    v = get(bed, MESSAGE, asking(TAGS(PR_BODY, PR_RTF_COMPRESSED, PR_NATIVE_BODY, 0x10000000)));
+    assert_slice(v[0].value.bytes, "Gr\xC3\xBC\xC3\x9F"
+                                   "e\r\n");
+    buf_clear(&rtf);
+    assert_ok(rtf_decompress(v[1].value.bytes, &rtf));
+    assert_ok(rtf_to_html(buf_slice(&rtf), &html));
+    assert_slice(buf_slice(&html), "<p>Gr\xC3\xBC\xC3\x9F"
+                                   "e</p>");
+    assert_int_equal(v[2].value.number, 3);
+    assert_int_equal(v[3].tag, PR_BODY);
+    buf_done(&rtf);
+    buf_done(&html);
+}
+
+/* What IMAP gives out of a message that is RTF alone. */
+static void test_rich_text_is_read_by_others(void **state)
+{
+    struct mapi_bed *bed = *state;
+    struct buf wrapped = buf_make(1000), bytes = buf_make(100000);
+
+    create_message(bed, MESSAGE);
+    rtf_wrap(S("{\\rtf1\\ansi rich\\par}"), &wrapped);
+    set(bed, MESSAGE, (struct prop){PR_RTF_COMPRESSED, {.bytes = buf_slice(&wrapped)}});
+    struct rop_save_message rq = {.flags = 2};
+    mapi_ask(bed, ROP_SaveChangesMessage, MESSAGE, FOLDER, &rq);
+    mapi_run(bed);
+    assert_int_equal(mapi_reply(bed, 0)->error, EC_SUCCESS);
+    fixture_message(bed->fx, FIXTURE_ALICE, 1, &bytes);
+    assert_true(slice_find(buf_slice(&bytes), S("\r\n\r\nrich\r\n")) < bytes.len);
+    assert_slice(get_tag(bed, MESSAGE, PR_BODY).value.bytes, "rich\r\n");
+    buf_done(&wrapped);
+    buf_done(&bytes);
+}
+
+#define MAIL                                                                                       \
+    "From: bob@example.org\r\nTo: alice@example.org\r\nCc: carol@example.org\r\nSubject: a "       \
+    "file\r\n"                                                                                     \
+    "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"                       \
+    "--x\r\nContent-Type: text/html\r\n\r\n<b>text</b>\r\n"                                        \
+    "--x\r\nContent-Type: application/octet-stream; name=a.bin\r\n\r\nABCD\r\n--x--\r\n"
+
+/* 3.2.5.8: a forwarded message is made of another so. */
+static void test_a_message_is_copied_with_what_hangs_on_it(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct rop_copy_to_reply *reply;
+    struct rop_open_message open = {.codepage = 0x0FFF, .folder = bed->inbox};
+    struct rop_copy_to rq = {.subobjects = 1, .excluded = TAGS(PR_SUBJECT, PR_NORMALIZED_SUBJECT)};
+    struct rop_open_attachment file = {.number = 0};
+
+    open.message = mapi_bed_deliver(bed, MAIL);
+    assert_int_equal(mapi_do(bed, ROP_OpenMessage, LOGON, MESSAGE, &open, NULL), EC_SUCCESS);
+    assert_slice(get_tag(bed, MESSAGE, PR_BODY).value.bytes, "text\r\n"); /* of HTML alone */
+    create_message(bed, COPY);
+    assert_int_equal(mapi_do(bed, ROP_CopyTo, MESSAGE, COPY, &rq, (const void **)&reply),
+                     EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_OpenAttachment, COPY, FILE_OF_IT, &file, NULL), EC_SUCCESS);
+    assert_slice(get_tag(bed, FILE_OF_IT, PR_ATTACH_LONG_FILENAME).value.bytes, "a.bin");
+    const struct rop_reload_message_reply *told;
+    struct rop_reload_message tell = {.reserved = 0};
+    assert_int_equal(
+        mapi_do(bed, ROP_ReloadCachedInformation, COPY, 0, &tell, (const void **)&told),
+        EC_SUCCESS);
+    assert_int_equal(told->recipients, 2);
+    assert_slice(get_tag(bed, COPY, PR_SUBJECT).value.bytes, ""); /* it was excluded */
+    struct rop_copy_to folders = {.subobjects = 1};
+    open_folder(bed, bed->folders[5], OTHER);
+    assert_int_equal(mapi_do(bed, ROP_CopyTo, FOLDER, OTHER, &folders, NULL), EC_NOT_SUPPORTED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -636,6 +729,9 @@ int main(void)
         TEST(test_properties_are_copied),
         TEST(test_copies_that_are_refused),
         TEST(test_an_object_is_copied_to_another),
+        TEST(test_bodies_are_made_of_one_another),
+        TEST(test_rich_text_is_read_by_others),
+        TEST(test_a_message_is_copied_with_what_hangs_on_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,28 +1,18 @@
 /* test_mapi_stream.c - operations on streams ([MS-OXCPRPT] 3.2.5.12 - 3.2.5.27). */
 #include "tests/support/mapi.h"
 
-enum { LOGON = 0, FOLDER = 1, STREAM = 2, OTHER = 3 };
+enum { LOGON, FOLDER, STREAM, OTHER, MESSAGE };
 enum { READ_ONLY = 0, READ_WRITE = 1, CREATE = 2, BEST = 3 };
 
 #define BLOB 0x66010102u
 
-static void folder_free(struct mapi_object *object)
-{
-    free(object);
-}
-
 static int setup(void **state)
 {
     struct mapi_bed *bed = *state = mapi_bed_new();
-    struct mapi_folder *folder = mem_new(sizeof *folder);
 
     mapi_bed_logon(bed);
-    struct mapi_logon *logon = bed->context->logons[bed->logon];
-    folder->object.kind = MAPI_FOLDER;
-    folder->object.free = folder_free;
-    assert_true(mapi_id_counter(bed->inbox, &folder->fid));
-    assert_int_equal(object_add(bed->context, &folder->object, logon, &logon->object), EC_SUCCESS);
-    bed->handles[FOLDER] = folder->object.handle;
+    struct rop_open_folder rq = {.folder = bed->inbox};
+    assert_int_equal(mapi_do(bed, ROP_OpenFolder, LOGON, FOLDER, &rq, NULL), EC_SUCCESS);
     return 0;
 }
 
@@ -424,6 +414,83 @@ static void test_locks_are_not_implemented(void **state)
                      EC_NOT_IMPLEMENTED);
 }
 
+/* ---- streams of messages ---- */
+
+static void create_message(struct mapi_bed *bed)
+{
+    struct rop_create_message rq = {.codepage = 0x0FFF, .folder = bed->inbox};
+
+    assert_int_equal(mapi_do(bed, ROP_CreateMessage, FOLDER, MESSAGE, &rq, NULL), EC_SUCCESS);
+}
+
+static uint32_t open_of_message(struct mapi_bed *bed, uint32_t tag, uint8_t mode, uint32_t *size)
+{
+    const struct rop_open_stream_reply *reply;
+    struct rop_open_stream rq = {.tag = tag, .mode = mode};
+    uint32_t ec = mapi_do(bed, ROP_OpenStream, MESSAGE, STREAM, &rq, (const void **)&reply);
+
+    if (!ec && size)
+        *size = reply->size;
+    return ec;
+}
+
+/* Text is UTF-16LE or in the code page, as it was asked; what it was written as does not matter. */
+static void test_text_is_read_as_it_was_asked(void **state)
+{
+    struct mapi_bed *bed = *state;
+    uint32_t size;
+
+    create_message(bed);
+    assert_int_equal(open_of_message(bed, PR_BODY, CREATE, NULL), EC_SUCCESS);
+    assert_int_equal(write_at(bed, STREAM, slice_of("\xFC\0\xAC\x20", 4), NULL), EC_SUCCESS);
+    assert_int_equal(commit(bed, STREAM), EC_SUCCESS);
+    assert_int_equal(open_of_message(bed, 0x1000001E, READ_ONLY, &size), EC_SUCCESS);
+    assert_int_equal(size, 2);
+    assert_slice(read_from(bed, STREAM, 10), "\xFC\x80"); /* windows-1252 */
+    assert_int_equal(open_of_message(bed, PR_HTML, READ_ONLY, &size), EC_SUCCESS);
+    struct slice html = read_from(bed, STREAM, 1000); /* it is made of the text */
+    assert_true(slice_find(html, S("&#252;&#8364;")) < html.len);
+}
+
+/* Without a commit what was written is the message's from the stream's release on. */
+static void test_a_message_has_what_was_written_when_it_is_released(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct rop_write_and_commit_reply *reply;
+    struct rop_write_and_commit rq = {.data = S("both")};
+
+    create_message(bed);
+    assert_int_equal(open_of_message(bed, BLOB, READ_WRITE, NULL), EC_NOT_FOUND);
+    assert_int_equal(open_of_message(bed, BLOB, CREATE, NULL), EC_SUCCESS);
+    assert_int_equal(write_at(bed, STREAM, S("released"), NULL), EC_SUCCESS);
+    mapi_ask(bed, ROP_Release, STREAM, 0, NULL);
+    mapi_run(bed);
+    assert_int_equal(open_of_message(bed, BLOB, READ_WRITE, NULL), EC_SUCCESS);
+    assert_slice(read_from(bed, STREAM, 100), "released");
+    assert_int_equal(mapi_do(bed, ROP_WriteAndCommitStream, STREAM, 0, &rq, (const void **)&reply),
+                     EC_SUCCESS);
+    assert_int_equal(reply->written, 4);
+    assert_int_equal(open_of_message(bed, BLOB, READ_ONLY, NULL), EC_SUCCESS);
+    assert_slice(read_from(bed, STREAM, 100), "releasedboth");
+}
+
+/* The data of an attachment, of an OLE object too. */
+static void test_an_attachment_is_written(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    create_message(bed);
+    mapi_ask(bed, ROP_CreateAttachment, MESSAGE, OTHER, NULL);
+    mapi_run(bed);
+    assert_int_equal(mapi_reply(bed, 0)->error, EC_SUCCESS);
+    bed->handles[MESSAGE] = bed->handles[OTHER];
+    assert_int_equal(open_of_message(bed, 0x3701000D, CREATE, NULL), EC_SUCCESS);
+    assert_int_equal(write_at(bed, STREAM, S("OLE"), NULL), EC_SUCCESS);
+    assert_int_equal(commit(bed, STREAM), EC_SUCCESS);
+    assert_int_equal(open_of_message(bed, 0x37010102, READ_ONLY, NULL), EC_SUCCESS);
+    assert_slice(read_from(bed, STREAM, 100), "OLE");
+}
+
 /* [MS-OXCROPS] 3.1.5.3: with its object a stream is gone. */
 static void test_a_stream_goes_with_its_folder(void **state)
 {
@@ -457,6 +524,9 @@ int main(void)
         TEST(test_much_is_copied),
         TEST(test_a_clone_has_a_position_of_its_own),
         TEST(test_locks_are_not_implemented),
+        TEST(test_text_is_read_as_it_was_asked),
+        TEST(test_a_message_has_what_was_written_when_it_is_released),
+        TEST(test_an_attachment_is_written),
         TEST(test_a_stream_goes_with_its_folder),
     };
 
