@@ -27,8 +27,16 @@ static struct arena_block *add_block(struct arena *a, size_t need)
     return block;
 }
 
+/* Whoever wants more has counted wrong: rounded up it would be next to nothing. */
+static void check_size(size_t size)
+{
+    if (size > SIZE_MAX / 2)
+        abort();
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
+    check_size(size);
     size_t rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     struct arena_block *block = a->blocks;
 
@@ -65,7 +73,11 @@ char *arena_str(struct arena *a, struct slice s)
 
 void *arena_grow(struct arena *a, const void *old, size_t n, size_t more, size_t size)
 {
-    void *bigger = arena_array(a, n + more, size);
+    size_t all;
+
+    if (__builtin_add_overflow(n, more, &all))
+        abort();
+    void *bigger = arena_array(a, all, size);
 
     if (n)
         memcpy(bigger, old, n * size);

@@ -1,5 +1,9 @@
 #include "tests/support/test.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -157,6 +161,51 @@ static void an_arena_gives_zeroed_aligned_memory(void **state)
     arena_wipe(&a);
 }
 
+/* Does the call end the process, as memory that cannot be had does? */
+static bool stops(void (*call)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        call();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void ask_for_nearly_everything(void)
+{
+    struct arena arena = ARENA_INIT;
+
+    (void)!arena_alloc(&arena, SIZE_MAX - 15);
+}
+
+static void ask_for_more_than_everything(void)
+{
+    struct arena arena = ARENA_INIT;
+
+    (void)!arena_array(&arena, SIZE_MAX / 16, 16);
+}
+
+static void ask_for_too_many_more(void)
+{
+    struct arena arena = ARENA_INIT;
+
+    (void)!arena_grow(&arena, NULL, 0, SIZE_MAX, 1);
+}
+
+static void an_arena_gives_no_less_than_it_was_asked_for(void **state)
+{
+    (void)state;
+    assert_true(stops(ask_for_nearly_everything));
+    assert_true(stops(ask_for_more_than_everything));
+    assert_true(stops(ask_for_too_many_more));
+}
+
 static void every_error_has_a_name_and_a_sentence(void **state)
 {
     (void)state;
@@ -177,6 +226,7 @@ int main(void)
         cmocka_unit_test(civil_dates_survive_the_way_there_and_back),
         cmocka_unit_test(what_is_a_time_is_read_as_it_was_written_and_nothing_else),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
+        cmocka_unit_test(an_arena_gives_no_less_than_it_was_asked_for),
         cmocka_unit_test(every_error_has_a_name_and_a_sentence),
     };
 
