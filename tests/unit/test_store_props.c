@@ -5,7 +5,7 @@
 #include "store/engine/engine.h"
 #include "store/mapi/ids.h"
 #include "store/schema.h"
-#include "tests/support/store.h"
+#include "tests/support/objects.h"
 
 #define PT(id, type) PROP_TAG(id, type)
 #define MANY(type) ((type) | PROP_MULTIPLE)
@@ -13,61 +13,11 @@
 static const char *const mail = "From: a@example.org\r\nTo: b@example.org\r\nSubject: Re: hello\r\n"
                                 "\r\ntext\r\n";
 
-struct fixture {
-    struct bed bed;
-    struct arena arena;
-    struct store_read *rd;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_new(sizeof *f);
-
-    bed_init(&f->bed);
-    *state = f;
-    return 0;
-}
-
-static void unread(struct fixture *f)
-{
-    store_read_end(f->rd);
-    f->rd = NULL;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    unread(f);
-    bed_done(&f->bed);
-    arena_done(&f->arena);
-    free(f);
-    return 0;
-}
-
 /* ---- helpers ---- */
-
-static struct store_object *open_object(struct fixture *f, uint64_t id)
-{
-    struct store_object *object = NULL;
-
-    unread(f);
-    assert_ok(store_read_begin(f->bed.mb, &f->rd));
-    assert_ok(store_object_open(f->rd, id, &f->arena, &object));
-    return object;
-}
 
 static struct err try_get(struct fixture *f, uint64_t id, uint32_t tag, struct store_prop *out)
 {
     return store_object_get(open_object(f, id), tag, out);
-}
-
-static struct store_prop get(struct fixture *f, uint64_t id, uint32_t tag)
-{
-    struct store_prop prop = {.tag = 0};
-
-    assert_ok(try_get(f, id, tag, &prop));
-    return prop;
 }
 
 static void assert_absent(struct fixture *f, uint64_t id, uint32_t tag)
@@ -80,13 +30,6 @@ static void assert_absent(struct fixture *f, uint64_t id, uint32_t tag)
 static int64_t number(struct fixture *f, uint64_t id, uint32_t tag)
 {
     return get(f, id, tag).value.number;
-}
-
-static void assert_text(struct fixture *f, uint64_t id, uint32_t tag, const char *want)
-{
-    struct store_prop prop = get(f, id, tag);
-
-    assert_slice(prop.value.bytes, want);
 }
 
 static bool change(struct fixture *f, uint64_t id, struct store_prop_change *changes, size_t n)
@@ -575,14 +518,6 @@ static struct slice long_text(struct fixture *f, size_t len, char c)
 
     memset(text, c, len);
     return slice_of(text, len);
-}
-
-static uint64_t count_blobs(struct fixture *f)
-{
-    struct engine_stats stats;
-
-    assert_ok(engine_stats(store_engine(f->bed.store), &stats));
-    return stats.blobs - stats.dead_blobs;
 }
 
 static void long_values_are_blobs_which_copies_share(void **state)

@@ -3,67 +3,12 @@
 
 #include "base/crc32c.h"
 #include "store/engine/engine.h"
-#include "tests/support/store.h"
+#include "tests/support/objects.h"
 
 #define PT(id, type) PROP_TAG(id, type)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-struct fixture {
-    struct bed bed;
-    struct arena arena;
-    struct store_read *rd;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_new(sizeof *f);
-
-    bed_init(&f->bed);
-    *state = f;
-    return 0;
-}
-
-static void unread(struct fixture *f)
-{
-    store_read_end(f->rd);
-    f->rd = NULL;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    unread(f);
-    bed_done(&f->bed);
-    arena_done(&f->arena);
-    free(f);
-    return 0;
-}
-
 /* ---- helpers ---- */
-
-static struct store_object *open_object(struct fixture *f, uint64_t id)
-{
-    struct store_object *object = NULL;
-
-    unread(f);
-    assert_ok(store_read_begin(f->bed.mb, &f->rd));
-    assert_ok(store_object_open(f->rd, id, &f->arena, &object));
-    return object;
-}
-
-static struct store_prop get(struct fixture *f, uint64_t id, uint32_t tag)
-{
-    struct store_prop prop = {.tag = 0};
-
-    assert_ok(store_object_get(open_object(f, id), tag, &prop));
-    return prop;
-}
-
-static void assert_text(struct fixture *f, uint64_t id, uint32_t tag, const char *want)
-{
-    assert_slice(get(f, id, tag).value.bytes, want);
-}
 
 static struct store_prop text_prop(uint32_t tag, const char *text)
 {
@@ -81,14 +26,6 @@ static struct slice long_bytes(struct fixture *f, size_t len, char c)
 
     memset(bytes, c, len);
     return slice_of(bytes, len);
-}
-
-static uint64_t count_blobs(struct fixture *f)
-{
-    struct engine_stats stats;
-
-    assert_ok(engine_stats(store_engine(f->bed.store), &stats));
-    return stats.blobs - stats.dead_blobs;
 }
 
 /* Two recipients; a short attachment, a long one, and a message that has an attachment itself. */
