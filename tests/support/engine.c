@@ -296,3 +296,46 @@ void gate_open(struct bench *b, struct gate *gate)
     sem_destroy(&gate->leave);
     free(gate);
 }
+
+/* ---- blobs and watches ---- */
+
+uint64_t bench_store_blob(struct bench *b, struct engine_partition *p, const uint8_t *bytes,
+                          size_t len)
+{
+    struct engine_new_blob blob = blob_make(bytes, len, "the meta of this blob");
+    struct job job = JOB(p, {.kind = OP_LINK, .hash = blob.hash});
+
+    job.batch.blobs = &blob;
+    job.batch.n_blobs = 1;
+    job_done(b, &job);
+    return job.linked.id;
+}
+
+void bench_unlink_blob(struct bench *b, struct engine_partition *p, uint64_t id)
+{
+    struct job job = JOB(p, {.kind = OP_UNLINK, .id = id});
+
+    job_done(b, &job);
+}
+
+static void on_changed(struct engine_watch *watch)
+{
+    ((struct watching *)watch)->calls++;
+}
+
+static void on_stopped(struct engine_watch *watch)
+{
+    ((struct watching *)watch)->stopped = true;
+}
+
+struct watching watching_make(struct bench *b)
+{
+    return (struct watching){.watch = {.home = test_loop_executor(b->loop), .changed = on_changed}};
+}
+
+void watching_stop(struct bench *b, struct watching *w)
+{
+    engine_watch_stop(&w->watch, on_stopped);
+    while (!w->stopped)
+        test_loop_wait(b->loop);
+}

@@ -90,6 +90,20 @@ struct engine_new_blob blob_make(const uint8_t *bytes, size_t len, const char *m
 /* Read the whole blob and compare. */
 void assert_blob(struct engine_partition *partition, uint64_t id, const uint8_t *bytes, size_t len);
 
+/* Store one blob (with some meta) with one reference; returns its id. And take that away. */
+uint64_t bench_store_blob(struct bench *b, struct engine_partition *p, const uint8_t *bytes,
+                          size_t len);
+void bench_unlink_blob(struct bench *b, struct engine_partition *p, uint64_t id);
+
+/* A watch that counts its calls. */
+struct watching {
+    struct engine_watch watch;
+    int calls;
+    bool stopped;
+};
+struct watching watching_make(struct bench *b);
+void watching_stop(struct bench *b, struct watching *w); /* and wait for it */
+
 /* Wait until the sweeper has emptied the dead list (but for `left` entries). */
 void bench_swept(struct bench *b, uint64_t left);
 

@@ -511,3 +511,65 @@ struct slice fixture_pass(struct fixture_session *fs, uint64_t ms)
     fixture_run(fs);
     return buf_slice(&fs->out);
 }
+
+/* ---- in pieces ---- */
+
+static void say_in_two(struct fixture_session *fs, const char *script, size_t cut, struct buf *got)
+{
+    buf_put(got, fixture_say_bytes(fs, slice_of(script, cut)));
+    if (!fs->over)
+        buf_put(got, fixture_say_bytes(fs, slice_str(script + cut)));
+}
+
+void fixture_say_in_pieces(struct fixture *fx,
+                           struct fixture_session *(*connect)(struct fixture *fx),
+                           const char *script, const char *end,
+                           void (*each)(struct fixture *fx, uint32_t i))
+{
+    static const struct {
+        size_t feed, room;
+    } ways[] = {{SIZE_MAX, 65536}, {1, 65536}, {SIZE_MAX, 1}, {1, 1}, {2, 3}, {7, 100}, {64, 5}};
+    struct buf want = buf_make(65536);
+
+    for (uint32_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct fixture_session *fs = connect(fx);
+
+        fs->max_feed = ways[i].feed;
+        fs->room = ways[i].room;
+        struct slice got = fixture_say(fs, script);
+        assert_true(fs->over);
+        if (i == 0)
+            buf_put(&want, got);
+        assert_true(slice_eq(got, buf_slice(&want)));
+        if (each)
+            each(fx, i);
+        fixture_session_free(fs);
+    }
+    assert_true(slice_ends(buf_slice(&want), slice_str(end)));
+    for (size_t cut = 0; cut <= strlen(script); cut++) {
+        struct fixture_session *fs = connect(fx);
+        struct buf got = buf_make(65536);
+
+        say_in_two(fs, script, cut, &got);
+        assert_true(slice_eq(buf_slice(&got), buf_slice(&want)));
+        buf_done(&got);
+        fixture_session_free(fs);
+    }
+    buf_done(&want);
+}
+
+void fixture_say_and_go(struct fixture *fx, struct fixture_session *(*connect)(struct fixture *fx),
+                        struct slice front, bool waiting)
+{
+    size_t said = waiting && front.len ? front.len - 1 : 0;
+    struct fixture_session *fs = connect(fx);
+
+    fs->room = 20;
+    if (said)
+        fixture_say_bytes(fs, slice_head(front, said));
+    if (!fs->over)
+        fixture_poke(fs, slice_from(front, said));
+    if (!fs->over)
+        fs->session->ops->closed(fs->session);
+    fixture_session_free(fs);
+}

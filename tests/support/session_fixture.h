@@ -121,6 +121,23 @@ struct slice fixture_say_bytes(struct fixture_session *fs, struct slice bytes);
 /* Feed, one pull at most, wait for nothing: to stop a session half way. */
 void fixture_poke(struct fixture_session *fs, struct slice bytes);
 
+/*
+ * Say the whole script, which ends the session, in pieces of every kind, each time to a session
+ * that `connect` made; what comes out must be the same, and end in `end`. `each` looks at what has
+ * become of the world after each of the first `i`; NULL: nothing is to be seen there.
+ */
+void fixture_say_in_pieces(struct fixture *fx,
+                           struct fixture_session *(*connect)(struct fixture *fx),
+                           const char *script, const char *end,
+                           void (*each)(struct fixture *fx, uint32_t i));
+
+/*
+ * Say the front of the script, and go: `waiting`: what came before the last byte has been answered;
+ * else all of it may still be on its way.
+ */
+void fixture_say_and_go(struct fixture *fx, struct fixture_session *(*connect)(struct fixture *fx),
+                        struct slice front, bool waiting);
+
 /* Run until the session wants input or has ended; output is added to fs->out. */
 void fixture_run(struct fixture_session *fs);
 

@@ -574,25 +574,6 @@ static void unknown_blobs_are_not_found(void **state)
     engine_partition_close(p);
 }
 
-/* Store one blob with one reference; returns its id. */
-static uint64_t store_blob(struct bench *b, struct engine_partition *p, uint8_t *bytes, size_t len)
-{
-    struct engine_new_blob blob = blob_make(bytes, len, "meta");
-    struct job job = JOB(p, {.kind = OP_LINK, .hash = blob.hash});
-
-    job.batch.blobs = &blob;
-    job.batch.n_blobs = 1;
-    job_done(b, &job);
-    return job.linked.id;
-}
-
-static void unlink_blob(struct bench *b, struct engine_partition *p, uint64_t id)
-{
-    struct job job = JOB(p, {.kind = OP_UNLINK, .id = id});
-
-    job_done(b, &job);
-}
-
 static void assert_no_blob(struct engine_partition *p, uint64_t id)
 {
     struct engine_blob_info info;
@@ -608,18 +589,18 @@ static void a_blob_goes_with_its_last_reference(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5), *q = bench_partition(b, 6);
     uint8_t *bytes = bytes_make(200000, 1);
-    uint64_t id = store_blob(b, p, bytes, 200000);
+    uint64_t id = bench_store_blob(b, p, bytes, 200000);
     struct job copy = JOB(q, {.kind = OP_LINK_ID, .id = id});
     struct job twice = JOB(q, {.kind = OP_UNLINK, .id = id}, {.kind = OP_UNLINK, .id = id});
     struct engine_stats st;
 
     job_done(b, &copy);
-    unlink_blob(b, p, id);
+    bench_unlink_blob(b, p, id);
     bench_swept(b, 0);
     assert_blob(q, id, bytes, 200000);
     job_refused(b, &twice, ERR_CORRUPT);
     assert_blob(q, id, bytes, 200000);
-    unlink_blob(b, q, id);
+    bench_unlink_blob(b, q, id);
     bench_swept(b, 0);
     assert_no_blob(q, id);
     assert_ok(engine_stats(b->engine, &st));
@@ -627,7 +608,7 @@ static void a_blob_goes_with_its_last_reference(void **state)
     assert_int_equal(st.blob_bytes, 0);
     assert_sound(b);
     /* The same bytes again get an id of their own. */
-    assert_true(store_blob(b, p, bytes, 200000) > id);
+    assert_true(bench_store_blob(b, p, bytes, 200000) > id);
     free(bytes);
     engine_partition_close(p);
     engine_partition_close(q);
@@ -639,12 +620,13 @@ static void a_pinned_blob_stays_until_it_is_unpinned(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(150000, 1), *other = bytes_make(10, 2);
-    uint64_t id = store_blob(b, p, bytes, 150000), other_id = store_blob(b, p, other, 10);
+    uint64_t id = bench_store_blob(b, p, bytes, 150000),
+             other_id = bench_store_blob(b, p, other, 10);
 
     engine_blob_pin(b->engine, id);
     engine_blob_pin(b->engine, id);
-    unlink_blob(b, p, id);
-    unlink_blob(b, p, other_id);
+    bench_unlink_blob(b, p, id);
+    bench_unlink_blob(b, p, other_id);
     bench_swept(b, 1);
     assert_no_blob(p, other_id);
     assert_blob(p, id, bytes, 150000);
@@ -665,13 +647,14 @@ static void a_snapshot_keeps_the_blobs_it_sees(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(150000, 1), *other = bytes_make(10, 2);
-    uint64_t id = store_blob(b, p, bytes, 150000), other_id = store_blob(b, p, other, 10);
+    uint64_t id = bench_store_blob(b, p, bytes, 150000),
+             other_id = bench_store_blob(b, p, other, 10);
     struct engine_read *rd;
 
     engine_blob_pin(b->engine, other_id);
-    unlink_blob(b, p, other_id);
+    bench_unlink_blob(b, p, other_id);
     assert_ok(engine_read_begin(p, &rd));
-    unlink_blob(b, p, id);
+    bench_unlink_blob(b, p, id);
     engine_blob_unpin(b->engine, other_id);
     bench_swept(b, 1);
     assert_no_blob(p, other_id);
@@ -679,8 +662,8 @@ static void a_snapshot_keeps_the_blobs_it_sees(void **state)
     /* Pinned in time, though unlinked before. */
     engine_blob_pin(b->engine, id);
     engine_read_end(rd);
-    uint64_t third = store_blob(b, p, other, 10);
-    unlink_blob(b, p, third);
+    uint64_t third = bench_store_blob(b, p, other, 10);
+    bench_unlink_blob(b, p, third);
     bench_swept(b, 1);
     assert_no_blob(p, third);
     assert_blob(p, id, bytes, 150000);
@@ -696,11 +679,11 @@ static void a_blob_linked_again_in_time_stays(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(1000, 1);
-    uint64_t id = store_blob(b, p, bytes, 1000);
+    uint64_t id = bench_store_blob(b, p, bytes, 1000);
 
     engine_blob_pin(b->engine, id);
-    unlink_blob(b, p, id);
-    assert_int_equal(store_blob(b, p, bytes, 1000), id);
+    bench_unlink_blob(b, p, id);
+    assert_int_equal(bench_store_blob(b, p, bytes, 1000), id);
     engine_blob_unpin(b->engine, id);
     bench_swept(b, 0);
     assert_blob(p, id, bytes, 1000);
@@ -758,7 +741,7 @@ static void big_blobs_come_whole_and_in_order(void **state)
     assert_int_equal(after.batch.version, 3);
     assert_value(p, "k", "after");
     assert_blob(p, big.linked.id, bytes, LEN);
-    unlink_blob(b, p, big.linked.id);
+    bench_unlink_blob(b, p, big.linked.id);
     bench_swept(b, 0);
     assert_no_blob(p, big.linked.id);
     free(bytes);
@@ -777,7 +760,7 @@ static void blobs_are_listed_by_id(void **state)
 
     for (uint64_t i = 0; i < 3; i++) {
         uint8_t *bytes = bytes_make(10 + i, i);
-        ids[i] = store_blob(b, p, bytes, 10 + i);
+        ids[i] = bench_store_blob(b, p, bytes, 10 + i);
         free(bytes);
     }
     assert_ok(engine_read_begin(p, &rd));
@@ -806,7 +789,7 @@ static void a_fetched_blob_is_not_cold(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(300000, 1);
-    uint64_t id = store_blob(b, p, bytes, 300000);
+    uint64_t id = bench_store_blob(b, p, bytes, 300000);
     struct fetching f = {.rq = {.partition = p,
                                 .blob_id = id,
                                 .len = UINT64_MAX,
@@ -835,34 +818,6 @@ static void a_fetched_blob_is_not_cold(void **state)
 
 /* ---- watches ---- */
 
-struct watching {
-    struct engine_watch watch;
-    int calls;
-    bool stopped;
-};
-
-static void on_changed(struct engine_watch *watch)
-{
-    ((struct watching *)watch)->calls++;
-}
-
-static void on_stopped(struct engine_watch *watch)
-{
-    ((struct watching *)watch)->stopped = true;
-}
-
-static struct watching watching_make(struct bench *b)
-{
-    return (struct watching){.watch = {.home = test_loop_executor(b->loop), .changed = on_changed}};
-}
-
-static void stop_watching(struct bench *b, struct watching *w)
-{
-    engine_watch_stop(&w->watch, on_stopped);
-    while (!w->stopped)
-        test_loop_wait(b->loop);
-}
-
 static void a_watch_hears_of_the_commits_of_its_partition(void **state)
 {
     struct bench *b = *state;
@@ -886,12 +841,12 @@ static void a_watch_hears_of_the_commits_of_its_partition(void **state)
         job_done(b, &job);
     while (one.watch.version < 11)
         test_loop_wait(b->loop);
-    stop_watching(b, &one);
+    watching_stop(b, &one);
     job_done(b, &job);
     while (two.watch.version < 12)
         test_loop_wait(b->loop);
     assert_int_equal(one.watch.version, 11);
-    stop_watching(b, &two);
+    watching_stop(b, &two);
     engine_partition_close(p);
     engine_partition_close(q);
 }
@@ -910,7 +865,7 @@ static void a_stopped_watch_is_not_called_even_if_a_call_was_posted(void **state
         if (i % 2)
             job_wait(b, &job);
         int calls = w.calls;
-        stop_watching(b, &w);
+        watching_stop(b, &w);
         assert_int_equal(w.calls, calls);
         job_wait(b, &job);
     }

@@ -166,34 +166,11 @@ static void a_stalled_batch_stays_before_those_behind_it(void **state)
     engine_partition_close(p);
 }
 
-struct watching {
-    struct engine_watch watch;
-    int calls;
-    bool stopped;
-};
-
-static void on_changed(struct engine_watch *watch)
-{
-    ((struct watching *)watch)->calls++;
-}
-
-static void on_stopped(struct engine_watch *watch)
-{
-    ((struct watching *)watch)->stopped = true;
-}
-
-static void stop_watching(struct bench *b, struct watching *w)
-{
-    engine_watch_stop(&w->watch, on_stopped);
-    while (!w->stopped)
-        test_loop_wait(b->loop);
-}
-
 static void a_lost_partition_fails_until_it_is_opened_anew(void **state)
 {
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
-    struct watching w = {.watch = {.home = test_loop_executor(b->loop), .changed = on_changed}};
+    struct watching w = watching_make(b);
     struct job job = JOB(p, PUT("k", "v"));
     struct engine_read *rd;
 
@@ -208,7 +185,7 @@ static void a_lost_partition_fails_until_it_is_opened_anew(void **state)
     assert_value(p, "k", NULL);
     job_done(b, &job);
     assert_value(p, "k", "v");
-    stop_watching(b, &w);
+    watching_stop(b, &w);
     engine_partition_close(p);
 }
 
@@ -216,7 +193,7 @@ static void a_lost_notification_is_made_up_for_by_the_next(void **state)
 {
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
-    struct watching w = {.watch = {.home = test_loop_executor(b->loop), .changed = on_changed}};
+    struct watching w = watching_make(b);
     struct fault_rates deaf = {.watch_lost = 1000}, none = {0};
     struct job job = JOB(p, PUT("k", "v"));
 
@@ -229,7 +206,7 @@ static void a_lost_notification_is_made_up_for_by_the_next(void **state)
         job_done(b, &job);
         test_loop_pump(b->loop);
     }
-    stop_watching(b, &w);
+    watching_stop(b, &w);
     engine_partition_close(p);
 }
 

@@ -35,25 +35,6 @@ static int teardown(void **state)
 
 /* ---- helpers ---- */
 
-static uint64_t store_blob(struct bench *b, struct engine_partition *p, const uint8_t *bytes,
-                           size_t len)
-{
-    struct engine_new_blob blob = blob_make(bytes, len, "the meta of this blob");
-    struct job job = JOB(p, {.kind = OP_LINK, .hash = blob.hash});
-
-    job.batch.blobs = &blob;
-    job.batch.n_blobs = 1;
-    job_done(b, &job);
-    return job.linked.id;
-}
-
-static void unlink_blob(struct bench *b, struct engine_partition *p, uint64_t id)
-{
-    struct job job = JOB(p, {.kind = OP_UNLINK, .id = id});
-
-    job_done(b, &job);
-}
-
 static char *path_of(struct bench *b, const char *name)
 {
     size_t len = strlen(b->dir) + strlen(name) + 2;
@@ -76,28 +57,6 @@ static int findings_of(struct bench *b)
 
     assert_int_equal(e.code, findings ? ERR_CORRUPT : ERR_NONE);
     return findings;
-}
-
-struct watching {
-    struct engine_watch watch;
-    bool stopped;
-};
-
-static void on_changed(struct engine_watch *watch)
-{
-    (void)watch;
-}
-
-static void on_stopped(struct engine_watch *watch)
-{
-    ((struct watching *)watch)->stopped = true;
-}
-
-static void stop_watching(struct bench *b, struct watching *w)
-{
-    engine_watch_stop(&w->watch, on_stopped);
-    while (!w->stopped)
-        test_loop_wait(b->loop);
 }
 
 /* ---- the other process ---- */
@@ -139,8 +98,8 @@ static int child_unlink(char **argv)
     struct bench b = child_bench(argv[0]);
     struct engine_partition *p = bench_partition(&b, strtoull(argv[1], NULL, 10));
 
-    unlink_blob(&b, p, strtoull(argv[2], NULL, 10));
-    unlink_blob(&b, p, strtoull(argv[3], NULL, 10));
+    bench_unlink_blob(&b, p, strtoull(argv[2], NULL, 10));
+    bench_unlink_blob(&b, p, strtoull(argv[3], NULL, 10));
     engine_partition_close(p);
     return child_done(&b);
 }
@@ -153,7 +112,7 @@ static int child_fill(char **argv)
 
     for (uint64_t i = 0; i < strtoull(argv[2], NULL, 10); i++) {
         uint8_t *bytes = bytes_make(1 << 20, 1000 + i);
-        store_blob(&b, p, bytes, 1 << 20);
+        bench_store_blob(&b, p, bytes, 1 << 20);
         free(bytes);
     }
     engine_partition_close(p);
@@ -169,7 +128,7 @@ static void churn(struct bench *b, uint64_t partition_id)
     for (uint64_t i = 0; i < TIMES; i++) {
         uint8_t *bytes = bytes_make(LEN, partition_id << 32 | i);
 
-        unlink_blob(b, p, store_blob(b, p, bytes, LEN));
+        bench_unlink_blob(b, p, bench_store_blob(b, p, bytes, LEN));
         free(bytes);
     }
     engine_partition_close(p);
@@ -278,7 +237,7 @@ static void a_watch_hears_of_commits_of_another_process(void **state)
 {
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
-    struct watching w = {.watch = {.home = test_loop_executor(b->loop), .changed = on_changed}};
+    struct watching w = watching_make(b);
 
     engine_watch_start(p, &w.watch);
     struct child child = CHILD_START("put", b->dir, "5", "k", "from the child");
@@ -286,7 +245,7 @@ static void a_watch_hears_of_commits_of_another_process(void **state)
         test_loop_wait(b->loop);
     assert_value(p, "k", "from the child");
     child_wait(&child);
-    stop_watching(b, &w);
+    watching_stop(b, &w);
     engine_partition_close(p);
 }
 
@@ -295,7 +254,7 @@ static void a_watch_hears_of_commits_whose_datagram_was_lost(void **state)
 {
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
-    struct watching w = {.watch = {.home = test_loop_executor(b->loop), .changed = on_changed}};
+    struct watching w = watching_make(b);
     char *watch = path_of(b, "watch"), *away = path_of(b, "away");
 
     engine_watch_start(p, &w.watch);
@@ -307,7 +266,7 @@ static void a_watch_hears_of_commits_whose_datagram_was_lost(void **state)
     while (w.watch.version < 1)
         test_loop_wait(b->loop);
     child_wait(&child);
-    stop_watching(b, &w);
+    watching_stop(b, &w);
     engine_partition_close(p);
     free(other);
     free(watch);
@@ -334,10 +293,11 @@ static void a_pin_holds_against_other_processes(void **state)
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(100000, 1), *other = bytes_make(1000, 2);
     char first[24], second[24];
-    uint64_t id = store_blob(b, p, bytes, 100000);
+    uint64_t id = bench_store_blob(b, p, bytes, 100000);
 
     snprintf(first, sizeof first, "%llu", (unsigned long long)id);
-    snprintf(second, sizeof second, "%llu", (unsigned long long)store_blob(b, p, other, 1000));
+    snprintf(second, sizeof second, "%llu",
+             (unsigned long long)bench_store_blob(b, p, other, 1000));
     engine_blob_pin(b->engine, id);
     struct child child = CHILD_START("unlink", b->dir, "5", first, second);
     child_wait(&child);
@@ -471,10 +431,10 @@ static void a_full_map_refuses_only_what_does_not_fit(void **state)
     assert_in_range(n, 20, 60);
     run_group_of_small_and_big(b, p, 3 << 20);
     for (size_t i = 0; i < n; i += 2)
-        unlink_blob(b, p, ids[i]);
+        bench_unlink_blob(b, p, ids[i]);
     bench_swept(b, 0);
     uint8_t *bytes = bytes_make(PIECE, 500);
-    uint64_t id = store_blob(b, p, bytes, PIECE);
+    uint64_t id = bench_store_blob(b, p, bytes, PIECE);
     assert_blob(p, id, bytes, PIECE);
     free(bytes);
     engine_partition_close(p);
@@ -499,17 +459,17 @@ static void a_full_disk_refuses_only_what_does_not_fit(void **state)
     struct engine_stats st;
 
     signal(SIGXFSZ, SIG_IGN);
-    uint64_t id = store_blob(b, p, bytes, 1 << 20);
-    unlink_blob(b, p, id);
+    uint64_t id = bench_store_blob(b, p, bytes, 1 << 20);
+    bench_unlink_blob(b, p, id);
     bench_swept(b, 0);
     assert_ok(engine_stats(b->engine, &st));
     limit_file_size(st.file_bytes + 8192);
     run_group_of_small_and_big(b, p, 3 << 20);
     run_group_of_small_and_big(b, p, 12 << 20); /* staged */
-    id = store_blob(b, p, small, 1000);
-    unlink_blob(b, p, id);
+    id = bench_store_blob(b, p, small, 1000);
+    bench_unlink_blob(b, p, id);
     limit_file_size(0);
-    id = store_blob(b, p, bytes, 1 << 20);
+    id = bench_store_blob(b, p, bytes, 1 << 20);
     assert_blob(p, id, bytes, 1 << 20);
     engine_partition_close(p);
     bench_close(b);
@@ -558,7 +518,7 @@ static void what_is_deleted_on_a_full_disk_makes_room_at_once(void **state)
     assert_in_range(n, 20, 60);
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < 15; i++)
-            unlink_blob(b, p, ids[--n]);
+            bench_unlink_blob(b, p, ids[--n]);
         bench_swept(b, 0);
         for (size_t i = 0; i < 12; i++, n++) /* the very first one fits */
             assert_true(store_piece(b, p, 1000 + n + 100 * (size_t)round, &ids[n]));
@@ -711,7 +671,7 @@ static void a_flipped_bit_in_a_blob_is_noticed(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(200000, 1);
-    uint64_t id = store_blob(b, p, bytes, 200000);
+    uint64_t id = bench_store_blob(b, p, bytes, 200000);
     char *path = path_of(b, "data.mdb");
     struct engine_read *rd;
     struct slice piece;
@@ -752,7 +712,7 @@ static void a_flipped_bit_in_a_record_is_found_by_verify(void **state)
     int flipped = 0;
     size_t at;
 
-    store_blob(b, p, bytes, 1000);
+    bench_store_blob(b, p, bytes, 1000);
     engine_partition_close(p);
     bench_close(b);
     const struct slice needles[] = {slice_of(blob.hash, ENGINE_HASH_LEN),
@@ -922,13 +882,13 @@ static void a_long_path_is_no_trouble(void **state)
     struct bench far = {.dir = dir, .loop = test_loop_new()};
     bench_open(&far);
     struct engine_partition *p = bench_partition(&far, 5);
-    struct watching w = {.watch = {.home = test_loop_executor(far.loop), .changed = on_changed}};
+    struct watching w = watching_make(&far);
     engine_watch_start(p, &w.watch);
     struct child child = CHILD_START("put", dir, "5", "k", "v");
     while (w.watch.version < 1)
         test_loop_wait(far.loop);
     child_wait(&child);
-    stop_watching(&far, &w);
+    watching_stop(&far, &w);
     engine_partition_close(p);
     bench_close(&far);
     test_loop_free(far.loop);
@@ -942,7 +902,7 @@ static void a_backup_is_a_store_of_that_moment(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(5 << 20, 1);
-    uint64_t id = store_blob(b, p, bytes, 5 << 20);
+    uint64_t id = bench_store_blob(b, p, bytes, 5 << 20);
     struct job job = JOB(p, PUT("k", "before"));
 
     job_done(b, &job);
@@ -977,7 +937,7 @@ static void a_backup_that_finds_no_room_leaves_nothing(void **state)
     uint8_t *bytes = bytes_make(5 << 20, 1);
     char *dir = path_of(b, "backup"), *file = path_of(b, "backup/data.mdb");
 
-    store_blob(b, p, bytes, 5 << 20);
+    bench_store_blob(b, p, bytes, 5 << 20);
     signal(SIGXFSZ, SIG_IGN);
     limit_file_size(1 << 20);
     struct err plain = engine_backup(b->engine, dir, false);
@@ -998,15 +958,16 @@ static void compaction_gives_back_what_is_free(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     uint8_t *bytes = bytes_make(5 << 20, 1), *kept = bytes_make(100000, 2);
-    uint64_t id = store_blob(b, p, bytes, 5 << 20), kept_id = store_blob(b, p, kept, 100000);
+    uint64_t id = bench_store_blob(b, p, bytes, 5 << 20),
+             kept_id = bench_store_blob(b, p, kept, 100000);
     struct engine_stats before, after;
 
-    unlink_blob(b, p, id);
+    bench_unlink_blob(b, p, id);
     bench_swept(b, 0);
     /* Dead, but kept by its pin until the store is closed: goes after the compaction. */
-    uint64_t pinned = store_blob(b, p, bytes, 1000);
+    uint64_t pinned = bench_store_blob(b, p, bytes, 1000);
     engine_blob_pin(b->engine, pinned);
-    unlink_blob(b, p, pinned);
+    bench_unlink_blob(b, p, pinned);
     assert_ok(engine_stats(b->engine, &before));
     assert_code(engine_lmdb_compact(b->dir, NULL), ERR_UNAVAILABLE);
     engine_blob_unpin(b->engine, pinned);
@@ -1035,7 +996,7 @@ static void stats_tell_what_is_there(void **state)
     struct engine_stats st;
     struct engine_read *rd;
 
-    store_blob(b, p, bytes, 100000);
+    bench_store_blob(b, p, bytes, 100000);
     assert_ok(engine_read_begin(p, &rd));
     assert_ok(engine_stats(b->engine, &st));
     engine_read_end(rd);

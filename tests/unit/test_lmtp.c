@@ -507,42 +507,18 @@ static const char script[] =
     "Subject: x\r\n\r\n..dot\r\n.\r\n" ENVELOPE "BDAT 5\r\nA: b\rBDAT 3 LAST\r\nxyzBOGUS\r\n"
     "RSET\r\nQUIT\r\nNOOP\r\n";
 
+static void assert_both_stored(struct fixture *fx, uint32_t i)
+{
+    assert_stored(fx, FIXTURE_ALICE, 2 * i + 1, S("Subject: x\r\n\r\n.dot\r\n"));
+    assert_stored(fx, FIXTURE_ALICE, 2 * i + 2, S("A: b\rxyz"));
+}
+
 static void output_does_not_depend_on_the_pieces_of_the_input(void **state)
 {
     struct fixture *fx = fixture_new();
-    struct buf want = buf_make(65536);
-    static const struct {
-        size_t feed, room;
-    } ways[] = {{SIZE_MAX, 65536}, {1, 65536}, {SIZE_MAX, 1}, {1, 1}, {2, 3}, {7, 100}, {64, 5}};
 
     (void)state;
-    for (uint32_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        struct fixture_session *fs = connect_to(fx);
-
-        fs->max_feed = ways[i].feed;
-        fs->room = ways[i].room;
-        struct slice got = fixture_say(fs, script);
-        assert_true(fs->over);
-        if (i == 0)
-            buf_put(&want, got);
-        assert_true(slice_eq(got, buf_slice(&want)));
-        assert_stored(fx, FIXTURE_ALICE, 2 * i + 1, S("Subject: x\r\n\r\n.dot\r\n"));
-        assert_stored(fx, FIXTURE_ALICE, 2 * i + 2, S("A: b\rxyz"));
-        fixture_session_free(fs);
-    }
-    assert_true(slice_ends(buf_slice(&want), S("221 2.0.0 Goodbye\r\n")));
-    for (size_t cut = 0; cut <= strlen(script); cut++) {
-        struct fixture_session *fs = connect_to(fx);
-        struct buf got = buf_make(65536);
-
-        buf_put(&got, fixture_say_bytes(fs, slice_of(script, cut)));
-        if (!fs->over)
-            buf_put(&got, fixture_say_bytes(fs, slice_str(script + cut)));
-        assert_true(slice_eq(buf_slice(&got), buf_slice(&want)));
-        buf_done(&got);
-        fixture_session_free(fs);
-    }
-    buf_done(&want);
+    fixture_say_in_pieces(fx, connect_to, script, "221 2.0.0 Goodbye\r\n", assert_both_stored);
     fixture_free(fx);
 }
 
@@ -551,19 +527,8 @@ static void a_session_can_be_abandoned_at_any_point(void **state)
     struct fixture *fx = fixture_new();
 
     (void)state;
-    for (size_t cut = 1; cut <= strlen(script); cut++) {
-        struct fixture_session *fs = connect_to(fx);
-
-        fs->room = 20;
-        if (cut % 2)
-            fixture_say_bytes(fs, slice_of(script, cut - 1));
-        if (!fs->over)
-            fixture_poke(fs, cut % 2 ? slice_sub(slice_str(script), cut - 1, 1)
-                                     : slice_of(script, cut));
-        if (!fs->over)
-            fs->session->ops->closed(fs->session);
-        fixture_session_free(fs);
-    }
+    for (size_t cut = 1; cut <= strlen(script); cut++)
+        fixture_say_and_go(fx, connect_to, slice_of(script, cut), cut % 2);
     fixture_free(fx);
 }
 

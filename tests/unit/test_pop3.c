@@ -231,41 +231,11 @@ static const char script[] =
 static void output_does_not_depend_on_the_pieces_of_the_input(void **state)
 {
     struct fixture *fx = fixture_new();
-    struct buf want = buf_make(65536);
 
     (void)state;
     fixture_deliver(fx, FIXTURE_ALICE, S(MESSAGE_1));
     fixture_deliver(fx, FIXTURE_ALICE, S(MESSAGE_2));
-    static const struct {
-        size_t feed, room;
-    } ways[] = {{SIZE_MAX, 65536}, {1, 65536}, {SIZE_MAX, 1}, {1, 1}, {2, 3}, {7, 100}, {64, 5}};
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        struct fixture_session *fs = connect_to(fx);
-
-        fs->max_feed = ways[i].feed;
-        fs->room = ways[i].room;
-        struct slice got = fixture_say(fs, script);
-        assert_true(fs->over);
-        if (i == 0)
-            buf_put(&want, got);
-        else
-            assert_true(slice_eq(got, buf_slice(&want)));
-        fixture_session_free(fs);
-    }
-    assert_true(slice_ends(buf_slice(&want), S("+OK Goodbye\r\n")));
-    /* Said in two parts, cut anywhere. */
-    for (size_t cut = 0; cut <= strlen(script); cut++) {
-        struct fixture_session *fs = connect_to(fx);
-        struct buf got = buf_make(65536);
-
-        buf_put(&got, fixture_say_bytes(fs, slice_of(script, cut)));
-        if (!fs->over)
-            buf_put(&got, fixture_say_bytes(fs, slice_str(script + cut)));
-        assert_true(slice_eq(buf_slice(&got), buf_slice(&want)));
-        buf_done(&got);
-        fixture_session_free(fs);
-    }
-    buf_done(&want);
+    fixture_say_in_pieces(fx, connect_to, script, "+OK Goodbye\r\n", NULL);
     fixture_free(fx);
 }
 
@@ -279,23 +249,12 @@ static void a_session_can_be_abandoned_at_any_point(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof scripts / sizeof *scripts; k++)
         for (size_t cut = 0; cut <= strlen(scripts[k]); cut++)
-            for (int settle = 0; settle < 2; settle++) {
+            for (int waiting = 0; waiting < 2; waiting++) {
                 if (fixture_count(fx, FIXTURE_ALICE) == 0) {
                     fixture_deliver(fx, FIXTURE_ALICE, S(MESSAGE_1));
                     fixture_deliver(fx, FIXTURE_ALICE, S(MESSAGE_2));
                 }
-                struct fixture_session *fs = connect_to(fx);
-
-                fs->room = 20;
-                /* Half of the time something is still on its way when the session goes. */
-                if (settle && cut > 0)
-                    fixture_say_bytes(fs, slice_of(scripts[k], cut - 1));
-                if (!fs->over)
-                    fixture_poke(fs, settle ? slice_sub(slice_str(scripts[k]), cut ? cut - 1 : 0, 1)
-                                            : slice_of(scripts[k], cut));
-                if (!fs->over)
-                    fs->session->ops->closed(fs->session);
-                fixture_session_free(fs);
+                fixture_say_and_go(fx, connect_to, slice_of(scripts[k], cut), waiting);
             }
     fixture_free(fx);
 }
