@@ -1,4 +1,5 @@
 /* rop_search.c - what a search folder looks for: [MS-OXCFOLD] 2.2.1.4, 2.2.1.5. */
+#include "protocols/mapi/match.h"
 #include "protocols/mapi/rights.h"
 #include "store/access.h"
 
@@ -14,8 +15,12 @@ enum search_flag { /* 2.2.1.4.1 */
                                 SEARCH_INDEXED | SEARCH_NOT_INDEXED | SEARCH_STATIC,
 };
 
-/* 2.2.1.5.2 */
-enum search_status { STATUS_RECURSIVE = 0x00000004, STATUS_STATIC = 0x00010000 };
+enum search_status { /* 2.2.1.5.2 */
+                     STATUS_RECURSIVE = 0x00000004,
+                     STATUS_COMPLETE = 0x00001000,
+                     STATUS_STATIC = 0x00010000,
+                     STATUS_NOT_INDEXED = 0x08000000, /* TWIR_TOTALLY */
+};
 
 static uint64_t fid_of(const struct rop_call *call)
 {
@@ -62,6 +67,8 @@ static uint32_t take_restriction(const struct rop_restriction *sent,
         return EC_TOO_COMPLEX;
     if (failed(sent->error))
         return EC_INVALID_PARAMETER;
+    if (sent->root && failed(match_check(sent->root)))
+        return EC_TOO_COMPLEX;
     if (sent->bytes.len > 0)
         criteria->restriction = sent->bytes;
     return criteria->restriction.len > 0 ? EC_SUCCESS : EC_NOT_INITIALIZED;
@@ -138,13 +145,13 @@ static uint32_t set_search(struct rop_call *call)
 /* ---- telling (3.2.5.5) ---- */
 
 /*
- * DEVIATES: criteria are kept, and nothing is looked for yet. So no search is told to be running
- * (SEARCH_RUNNING), and none to be complete (SEARCH_COMPLETE).
+ * What a search folder holds is found whenever it is looked at, so that a search is complete at
+ * once. DEVIATES: a static one follows its folders too, and SEARCH_STOP stops none.
  */
 static uint32_t status_of(uint32_t flags)
 {
     return (flags & SEARCH_RECURSIVE ? STATUS_RECURSIVE : 0) |
-           (flags & SEARCH_STATIC ? STATUS_STATIC : 0);
+           (flags & SEARCH_STATIC ? STATUS_STATIC : 0) | STATUS_COMPLETE | STATUS_NOT_INDEXED;
 }
 
 static void tell_scope(struct rop_call *call, const struct store_search_criteria *criteria)

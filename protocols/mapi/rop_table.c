@@ -14,27 +14,45 @@ enum {
 
 /* ---- opening ---- */
 
-static uint32_t open_table(struct rop_call *call, struct mapi_table *t, uint8_t flags,
-                           uint32_t *count)
+struct table_opening {
+    struct mapi_table *table;
+    uint32_t *count;
+};
+
+/* Until its rows are known: what a search folder has is looked for in turns. */
+static uint32_t count_rows(struct rop_call *call)
 {
-    const struct mapi_folder *folder = (const struct mapi_folder *)call->object;
+    struct table_opening *st = call->state;
+    struct mapi_table *t = st->table;
     struct store_read *rd = NULL;
     bool more = false;
     uint32_t ec = rop_read(call, &rd);
 
-    t->fid = folder->fid;
-    t->of_deleted = folder->deleted;
-    t->flags = flags;
     if (!ec)
         ec = table_refresh(t, rd, &more);
-    if (!ec)
-        *count = table_count(t);
     store_read_end(rd);
+    if (!ec && more)
+        return rop_later(call, count_rows);
+    *st->count = table_count(t);
     if (ec) {
         t->object.free(&t->object);
         return ec;
     }
     return rop_open(call, &t->object, call->object);
+}
+
+static uint32_t open_table(struct rop_call *call, struct mapi_table *t, uint8_t flags,
+                           uint32_t *count)
+{
+    const struct mapi_folder *folder = (const struct mapi_folder *)call->object;
+    struct table_opening *st = arena_alloc(call->arena, sizeof *st);
+
+    t->fid = folder->fid;
+    t->of_deleted = folder->deleted;
+    t->flags = flags;
+    *st = (struct table_opening){t, count};
+    call->state = st;
+    return count_rows(call);
 }
 
 /* [MS-OXCFOLD] 3.2.5.13: an invalid bit of TableFlags is ecInvalidParameter. */

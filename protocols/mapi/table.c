@@ -27,6 +27,7 @@ static void table_free(struct mapi_object *object)
         (void)table_charge(t, 0);
     if (t->rows)
         arena_done(&t->rows->arena);
+    table_search_free(t->search);
     free(t->rows);
     free(t->items);
     free(t->columns);
@@ -265,6 +266,26 @@ static uint32_t refresh_leaves(struct mapi_table *t, struct store_read *rd,
     return ec;
 }
 
+/* Whatever changed in the mailbox may be found now, or not any more. */
+static uint32_t refresh_search(struct mapi_table *t, struct store_read *rd,
+                               const struct store_folder *folder, bool *more)
+{
+    struct store_folder now = *folder;
+
+    now.modseq = store_read_version(rd);
+    if (t->built && !t->build && t->state == now.modseq)
+        return EC_SUCCESS;
+    if (!t->search)
+        t->search = table_search_new();
+    if (!t->build) {
+        uint32_t ec = mapi_ec_of(table_search_begin(t, rd));
+
+        if (ec)
+            return ec;
+    }
+    return table_build(t, rd, &now, more);
+}
+
 static uint32_t refresh_contents(struct mapi_table *t, struct store_read *rd, bool *more)
 {
     struct store_folder folder;
@@ -274,6 +295,8 @@ static uint32_t refresh_contents(struct mapi_table *t, struct store_read *rd, bo
         return EC_SUCCESS; /* it has none, and is empty */
     if (failed(e))
         return mapi_ec_of(e);
+    if (folder.search)
+        return refresh_search(t, rd, &folder, more);
     t->place = folder.fid;
     if (!table_is_plain(t))
         return refresh_leaves(t, rd, &folder, more);
@@ -315,7 +338,7 @@ static bool state_now(const struct mapi_table *t, struct store_read *rd, uint64_
     }
     if (t->kind != TABLE_CONTENTS || failed(table_folder(t, rd, &folder)))
         return false;
-    *state = folder.modseq;
+    *state = t->search ? store_read_version(rd) : folder.modseq;
     return true;
 }
 

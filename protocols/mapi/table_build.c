@@ -105,7 +105,8 @@ static struct err collect_row(struct mapi_table *t, struct table_build *b, struc
     struct table_row row;
 
     table_row_of_message(t, rd, message, 0, &in, &row);
-    if (match(t->restriction, &b->run, &row.source) && !failed(row.source.err)) {
+    if ((!t->search || table_search_wants(t, &row)) &&
+        match(t->restriction, &b->run, &row.source) && !failed(row.source.err)) {
         uint32_t n = table_row_instances(&row);
 
         for (; row.instance < n; row.instance++)
@@ -129,7 +130,7 @@ static uint32_t collect(struct mapi_table *t, struct table_build *b, struct stor
     const struct message_row *row;
     struct err e = OK;
 
-    if (b->next > UINT32_MAX) {
+    if (b->next > UINT32_MAX || (t->search && !table_search_place(t, rd))) {
         collected(t, b);
         return EC_SUCCESS;
     }
@@ -145,6 +146,11 @@ static uint32_t collect(struct mapi_table *t, struct table_build *b, struct stor
         spent += opened ? cost : 1;
     }
     store_rows_close(rows);
+    if (e.code == ERR_NOT_FOUND && t->search) {
+        table_search_next(t);
+        b->next = 0;
+        return EC_SUCCESS;
+    }
     if (e.code == ERR_NOT_FOUND) {
         collected(t, b);
         return EC_SUCCESS;

@@ -117,7 +117,8 @@ struct mapi_table {
     /* what it is */
     bool built;
     uint64_t state; /* of the folder, or the mailbox */
-    uint64_t place; /* the folder of its rows: the shadow, where there is one; 0: none yet */
+    uint64_t place; /* the folder of its rows: the shadow, where there is one; 0: none yet. Of a
+                       search folder that of the row at hand */
     struct store_view *view;
     struct table_leaves leaves;
     struct table_category *categories;
@@ -132,6 +133,7 @@ struct mapi_table {
     uint32_t n_items;
     struct mapi_rows *rows; /* what is at hand */
     uint64_t charged;
+    struct table_search *search; /* of a search folder; or NULL */
     struct table_build *build;   /* under way */
     struct table_follow *follow; /* likewise */
     /* where it is looked at */
@@ -143,7 +145,8 @@ struct mapi_table {
 
 static inline bool table_is_plain(const struct mapi_table *t)
 {
-    return t->kind == TABLE_CONTENTS && !t->n_orders && !t->restriction && !t->instances_of;
+    return t->kind == TABLE_CONTENTS && !t->n_orders && !t->restriction && !t->instances_of &&
+           !t->search;
 }
 
 /* ---- table.c ---- */
@@ -246,6 +249,28 @@ void table_build_free(struct mapi_table *t);
 uint32_t table_follow(struct mapi_table *t, struct store_read *rd, const struct store_folder *now,
                       bool *can, bool *more);
 void table_follow_free(struct mapi_table *t);
+
+/* ---- table_search.c: the rows of a search folder ---- */
+
+struct table_search *table_search_new(void);
+void table_search_free(struct table_search *search);
+/* Begin to look, for what is set now. */
+struct err table_search_begin(struct mapi_table *t, struct store_read *rd) MUST_USE;
+/* t->place is the folder to be looked at. False: there is none any more. */
+bool table_search_place(struct mapi_table *t, struct store_read *rd);
+/* That one is done. */
+void table_search_next(struct mapi_table *t);
+/* Is it one? Then it can be found again by its id, */
+bool table_search_wants(struct mapi_table *t, struct table_row *row);
+/* and t->place is its folder then. */
+struct err table_search_message(struct mapi_table *t, struct store_read *rd, uint32_t id,
+                                struct message_row *out) MUST_USE;
+
+/* What names the row of a message: its UID; of a search folder the low half of its MID. */
+static inline uint32_t table_leaf_of(const struct mapi_table *t, const struct message_row *message)
+{
+    return t->search ? (uint32_t)message->mid : message->uid;
+}
 
 /* ---- table_category.c ---- */
 

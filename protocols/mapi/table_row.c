@@ -38,10 +38,10 @@ void table_row_of_message(struct mapi_table *t, struct store_read *rd,
 {
     row_init(t, rd, in, out);
     out->message = *message;
-    out->leaf_uid = message->uid;
+    out->leaf_uid = table_leaf_of(t, message);
     out->instance = instance;
     out->depth = t->n_categories;
-    out->id = message->uid | (uint64_t)instance << 32;
+    out->id = out->leaf_uid | (uint64_t)instance << 32;
 }
 
 void table_row_of_item(struct mapi_table *t, struct store_read *rd, const struct table_item *item,
@@ -59,7 +59,8 @@ static struct err open_leaf(struct mapi_table *t, struct store_read *rd, uint64_
                             struct arena *in, struct table_row *out)
 {
     struct message_row message;
-    struct err e = store_message(rd, t->place, (uint32_t)id, &message);
+    struct err e = t->search ? table_search_message(t, rd, (uint32_t)id, &message)
+                             : store_message(rd, t->place, (uint32_t)id, &message);
 
     if (!failed(e))
         table_row_of_message(t, rd, &message, (uint32_t)(id >> 32), in, out);
@@ -97,6 +98,12 @@ static bool give_number(struct prop *out, uint32_t tag, uint64_t n)
     return true;
 }
 
+/* The one that the message is in, though it was found from a search folder. */
+static uint64_t folder_of(const struct mapi_table *t)
+{
+    return t->search ? t->place : t->fid;
+}
+
 /* What the store's row tells, without opening the message. */
 static bool row_field(const struct table_row *row, uint32_t id, struct prop *out)
 {
@@ -107,9 +114,9 @@ static bool row_field(const struct table_row *row, uint32_t id, struct prop *out
     case PR_MID >> 16:
         return give_number(out, PR_MID, mapi_id(m->mid));
     case PR_FOLDER_ID >> 16:
-        return give_number(out, PR_FOLDER_ID, mapi_id(row->table->fid));
+        return give_number(out, PR_FOLDER_ID, mapi_id(folder_of(row->table)));
     case PR_PARENT_FOLDER_ID >> 16:
-        return give_number(out, PR_PARENT_FOLDER_ID, mapi_id(row->table->fid));
+        return give_number(out, PR_PARENT_FOLDER_ID, mapi_id(folder_of(row->table)));
     case PR_CHANGE_NUMBER >> 16:
         return give_number(out, PR_CHANGE_NUMBER, mapi_id(m->cn));
     case PR_READ >> 16:
@@ -197,11 +204,26 @@ static bool table_field(struct table_row *row, uint32_t id, struct prop *out)
 
 /* ---- header rows ---- */
 
+static uint32_t count_unread_found(struct table_row *row, const struct table_category *c)
+{
+    struct mapi_table *t = row->table;
+    struct message_row message;
+    uint32_t n = 0;
+
+    for (uint32_t i = c->first; i < c->first + c->n; i++)
+        n += !failed(table_search_message(t, row->rd, t->leaves.uids[i], &message)) &&
+             !(message.flags & FLAG_SEEN);
+    return n;
+}
+
 static bool give_unread(struct table_row *row, struct prop *out)
 {
     struct mapi_table *t = row->table;
     const struct table_category *c = &t->categories[row->category];
     uint32_t n = 0;
+
+    if (t->search)
+        return give_number(out, PR_CONTENT_UNREAD_COUNT, count_unread_found(row, c));
 
     if (!t->unseen_loaded && row_failed(row, store_unseen(row->rd, t->place, &t->unseen)))
         return false;

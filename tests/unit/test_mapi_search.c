@@ -1,7 +1,7 @@
 /* test_mapi_search.c - what a search folder looks for ([MS-OXCFOLD] 3.2.5.4, 3.2.5.5). */
 #include "tests/support/mapi.h"
 
-enum { LOGON, FINDER, FOUND, INBOX };
+enum { LOGON, FINDER, FOUND, INBOX, TABLE };
 
 static uint64_t found; /* the search folder */
 
@@ -55,7 +55,7 @@ static void test_criteria_are_kept(void **state)
     assert_true(slice_eq(reply->restriction.bytes, has_subject.bytes));
     assert_int_equal(reply->folders.n, 1);
     assert_int_equal(reply->folders.items[0], bed->inbox);
-    assert_int_equal(reply->flags, 0x4); /* 2.2.1.5.2: recursive, and not complete */
+    assert_int_equal(reply->flags, 0x08001004); /* 2.2.1.5.2: recursive, complete, no index */
     /* Those of before are used again; what is not wanted is not told. */
     assert_int_equal(set(bed, &none, 0, 0x2), EC_SUCCESS);
     rq.want_folders = 0;
@@ -86,11 +86,104 @@ static void test_what_cannot_be_looked_for(void **state)
     assert_int_equal(mapi_do(bed, ROP_GetSearchCriteria, LOGON, 0, &get, NULL), EC_NOT_SUPPORTED);
 }
 
+/* ---- what is found ---- */
+
+static uint32_t count_found(struct mapi_bed *bed)
+{
+    const struct rop_get_contents_table_reply *reply;
+
+    assert_int_equal(mapi_do(bed, ROP_GetContentsTable, FOUND, TABLE,
+                             &(struct rop_get_contents_table){0}, (const void **)&reply),
+                     EC_SUCCESS);
+    return reply->rows;
+}
+
+/* The columns of all rows, from the top. */
+static size_t query(struct mapi_bed *bed, struct prop *rows[10])
+{
+    static const uint32_t columns[] = {PR_MID, PR_FOLDER_ID, PR_SUBJECT};
+    struct rop_set_columns set_columns = {0, {3, columns}};
+    struct rop_query_rows rq = {0, 1, 10};
+    const struct rop_query_rows_reply *reply;
+
+    bed->columns = set_columns.columns;
+    assert_int_equal(mapi_do(bed, ROP_SetColumns, TABLE, 0, &set_columns, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_QueryRows, TABLE, 0, &rq, (const void **)&reply), EC_SUCCESS);
+    struct wire w = wire_of(reply->rows.bytes, &bed->arena);
+    for (size_t i = 0; i < reply->rows.n; i++)
+        assert_true(row_read(&w, &(struct value_form){.codepage = 1252}, columns, 3, &rows[i]));
+    return reply->rows.n;
+}
+
+/* RESTRICTION_CONTENT: PidTagSubject has "apple" in it, in any case. */
+static const struct rop_restriction has_apple = {
+    .bytes = {(const uint8_t *)"\x03\1\0\1\0\x1F\0\x37\0\x1F\0\x37\0"
+                               "a\0p\0p\0l\0e\0\0",
+              25}};
+
+static void test_messages_are_found(void **state)
+{
+    struct mapi_bed *bed = *state;
+    struct prop *rows[10];
+    uint64_t mid = mapi_bed_deliver(bed, "Subject: an Apple\r\n\r\nx\r\n");
+
+    mapi_bed_deliver(bed, "Subject: a pear\r\n\r\napple\r\n");
+    assert_int_equal(count_found(bed), 0); /* nothing is looked for yet */
+    assert_int_equal(set(bed, &has_apple, bed->inbox, 2), EC_SUCCESS);
+    assert_int_equal(count_found(bed), 1);
+    assert_int_equal(query(bed, rows), 1);
+    assert_int_equal(rows[0][0].value.number, mid);
+    assert_int_equal(rows[0][1].value.number, bed->inbox);
+    assert_slice(rows[0][2].value.bytes, "an Apple");
+    /* What comes is found too. */
+    mapi_bed_deliver(bed, "Subject: apple two\r\n\r\nx\r\n");
+    assert_int_equal(query(bed, rows), 1); /* it was at the end */
+    assert_slice(rows[0][2].value.bytes, "apple two");
+    assert_int_equal(count_found(bed), 2);
+}
+
+static void test_folders_below_are_looked_at_if_it_is_wished(void **state)
+{
+    struct mapi_bed *bed = *state;
+    struct prop *rows[10];
+
+    mapi_bed_deliver(bed, "Subject: apple\r\n\r\nx\r\n");
+    assert_int_equal(set(bed, &has_apple, bed->folders[3], 0xA), EC_SUCCESS);
+    assert_int_equal(count_found(bed), 0); /* the top holds nothing itself */
+    assert_int_equal(set(bed, &has_apple, bed->folders[3], 0x6), EC_SUCCESS);
+    assert_int_equal(count_found(bed), 1);
+    assert_int_equal(query(bed, rows), 1);
+    assert_int_equal(rows[0][1].value.number, bed->inbox);
+}
+
+static void test_what_is_found_is_sorted_and_restricted(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct sort_order order = {PR_SUBJECT, SORT_DESCENDING};
+    struct rop_sort_table sort = {0, {1, 0, 0, &order}};
+    struct prop *rows[10];
+
+    mapi_bed_deliver(bed, "Subject: apple a\r\n\r\nx\r\n");
+    mapi_bed_deliver(bed, "Subject: apple c\r\n\r\nx\r\n");
+    mapi_bed_deliver(bed, "Subject: apple b\r\n\r\nx\r\n");
+    assert_int_equal(set(bed, &has_apple, bed->inbox, 2), EC_SUCCESS);
+    assert_int_equal(count_found(bed), 3);
+    assert_int_equal(mapi_do(bed, ROP_SortTable, TABLE, 0, &sort, NULL), EC_SUCCESS);
+    assert_int_equal(query(bed, rows), 3);
+    assert_slice(rows[0][2].value.bytes, "apple c");
+    assert_slice(rows[2][2].value.bytes, "apple a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_criteria_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_looked_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_messages_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_folders_below_are_looked_at_if_it_is_wished, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_found_is_sorted_and_restricted, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
