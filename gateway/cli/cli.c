@@ -33,6 +33,7 @@ const struct cli_command cli_commands[] = {
     {"store restore", cli_store_restore, 1, 1, no_options, "DIR", "make the store from a backup"},
     {"store show", cli_store_show, 3, 3, no_options, "USER FOLDER UID", "show a message as MAPI and as IMAP see it"},
     {"store prop", cli_store_prop, 1, 3, cli_store_prop_options, "USER [FOLDER [UID]] [--set PROPERTY=VALUE | --remove PROPERTY]", "show the properties of a mailbox, a folder or a message, or change one"},
+    {"mapi", cli_mapi, 1, SIZE_MAX, cli_mapi_options, "USER [folders | list FOLDER | read FOLDER MID | send TO SUBJECT | move FOLDER MID TO | delete FOLDER MID | watch | rops HEX…] [--url URL] [--password-stdin | --password-file FILE] [--count N]", "a mailbox as a MAPI client sees it, over the wire"},
     {"version", cli_version, 0, 0, no_options, "", "print the version"},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };

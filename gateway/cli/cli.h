@@ -92,10 +92,12 @@ int cli_store_backup(struct cli *cli);
 int cli_store_restore(struct cli *cli);
 int cli_store_show(struct cli *cli);
 int cli_store_prop(struct cli *cli);
+int cli_mapi(struct cli *cli);
 int cli_version(struct cli *cli);
 
 extern const struct cli_option cli_user_add_options[];
 extern const struct cli_option cli_import_options[];
+extern const struct cli_option cli_mapi_options[];
 extern const struct cli_option cli_auth_log_options[];
 extern const struct cli_option cli_auth_lift_options[];
 extern const struct cli_option cli_store_prop_options[];
