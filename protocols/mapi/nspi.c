@@ -221,7 +221,7 @@ static uint32_t run_get_special_table(struct nspi_call *c)
 
     if (ec)
         return ec;
-    if (!(c->rq.flags & FLAG_UNICODE_STRINGS) && c->rq.state.codepage == 1200)
+    if (!(c->rq.flags & FLAG_UNICODE_STRINGS) && c->rq.state.codepage == CODEPAGE_UNICODE)
         return EC_INVALID_CODEPAGE;
     c->r.has_rows = true;
     if (c->rq.flags & FLAG_CREATION_TEMPLATES)
@@ -486,6 +486,8 @@ static uint32_t run_get_matches(struct nspi_call *c)
     struct mids mids = {0};
     uint32_t ec = c->rq.has_filter ? check_container(c) : check_state(c);
 
+    if (!ec && c->rq.has_mids) /* reserved, and refused */
+        ec = EC_TOO_COMPLEX;
     if (!ec && c->rq.has_filter && failed(nspi_check_filter(&c->rq.filter)))
         ec = EC_TOO_COMPLEX;
     if (!ec && c->rq.state.sort_type != SORT_DISPLAY_NAME && c->rq.state.sort_type != SORT_PHONETIC)
@@ -633,15 +635,28 @@ static uint32_t run_resolve_names(struct nspi_call *c)
 
 static uint32_t run_get_template_info(struct nspi_call *c)
 {
-    uint32_t ec = check_codepage(c->rq.number[0]);
+    uint32_t codepage = c->rq.number[0];
 
-    return ec ? ec : (uint32_t)EC_INVALID_LOCALE; /* [MS-OXNSPI] 3.1.4.1.18 */
+    /* [MS-OXNSPI] 3.1.4.1.18 */
+    if (codepage == CODEPAGE_UNICODE || check_codepage(codepage))
+        return EC_INVALID_CODEPAGE;
+    return EC_INVALID_LOCALE;
 }
 
-static uint32_t run_modify(struct nspi_call *c)
+/* [MS-OXNSPI] 3.1.4.1.14 */
+static uint32_t run_mod_props(struct nspi_call *c)
 {
-    (void)c;
-    return EC_ACCESS_DENIED; /* [MS-OXNSPI] 3.1.4.1.14, 3.1.4.1.15 */
+    return c->rq.has_columns ? EC_ACCESS_DENIED : EC_INVALID_PARAMETER;
+}
+
+/* [MS-OXNSPI] 3.1.4.1.15: a link that there may be, of somebody that there is. */
+static uint32_t run_mod_link(struct nspi_call *c)
+{
+    uint32_t id = prop_id(c->rq.number[0]);
+
+    if (id != prop_id(PR_AB_MEMBER) && id != prop_id(PR_AB_PUBLIC_DELEGATES))
+        return EC_NOT_FOUND;
+    return entry_of(c, c->rq.number[1]) ? EC_ACCESS_DENIED : EC_INVALID_PARAMETER;
 }
 
 /* ---- GetMailboxUrl, GetAddressBookUrl ([MS-OXCMAPIHTTP] 2.2.5.18, 2.2.5.19) ---- */
@@ -686,8 +701,8 @@ static uint32_t run_address_book_url(struct nspi_call *c)
     X("GetProps", NEEDS_CONTEXT, "fsc", "pl", run_get_props)                                       \
     X("GetSpecialTable", NEEDS_CONTEXT, "fsv", "pvL", run_get_special_table)                       \
     X("GetTemplateInfo", NEEDS_CONTEXT, "fibri", "pl", run_get_template_info)                      \
-    X("ModLinkAtt", NEEDS_CONTEXT, "fiie", "", run_modify)                                         \
-    X("ModProps", NEEDS_CONTEXT, "fscl", "", run_modify)                                           \
+    X("ModLinkAtt", NEEDS_CONTEXT, "frxe", "", run_mod_link)                                       \
+    X("ModProps", NEEDS_CONTEXT, "fscl", "", run_mod_props)                                        \
     X("QueryRows", NEEDS_CONTEXT, "fsMrc", "sC", run_query_rows)                                   \
     X("QueryColumns", NEEDS_CONTEXT, "ir", "t", run_query_columns)                                 \
     X("ResolveNames", NEEDS_CONTEXT, "fscw", "pmC", run_resolve_names)                             \

@@ -5,8 +5,6 @@ enum {
     AUX_MAX = 0x1008, /* [MS-OXCRPC] 3.1.4.2 */
     THERE = 0xFF,     /* TRUE; whatever is not 0 is read as such */
     CODEPAGE_WESTERN = 1252,
-    CODEPAGE_TELETEX = 20261,
-    CODEPAGE_UNICODE = 1200,
 };
 
 /*

@@ -41,7 +41,8 @@ struct nspi_stat {
     uint32_t position, total, codepage, template_locale, sort_locale;
 };
 
-enum { NSPI_STAT_SIZE = 36 };
+/* What every server has ([MS-OXNSPI] 2.2.1.3) */
+enum { CODEPAGE_TELETEX = 20261, CODEPAGE_UNICODE = 1200 };
 
 struct nspi_numbers {
     const uint32_t *items;

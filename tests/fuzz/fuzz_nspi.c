@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { MEMORY_FACTOR = 400, MEMORY_FIXED = 1 << 20 };
 
 static const char *const layouts[] = {"fs",   "fsrx", "fa",    "fsmiFNrc", "fsc",   "fsv", "fibri",
-                                      "fiie", "fscl", "fsMrc", "fscw",     "fstmc", "fsd", "fu"};
+                                      "frxe", "fscl", "fsMrc", "fscw",     "fstmc", "fsd", "fu"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -392,6 +392,12 @@ static void filters_find_people(void **state)
                      ZERO4 "\x01" STAT(BEGIN, ZERO4) "\0" ZERO4
                                                      "\x01\x08\x1F\0\x01\x30\0\x02\0\0\0\0" ZERO4)),
         EC_TABLE_TOO_BIG);
+    /* A table of ids to look in is reserved, and too much as well. */
+    assert_int_equal(
+        error_of(ASK("GetMatches",
+                     ZERO4 "\x01" STAT(BEGIN, ZERO4) "\x01\x01\0\0\0" BOB ZERO4
+                                                     "\x01\x08\x1F\0\x01\x30\0\x09\0\0\0\0" ZERO4)),
+        EC_TOO_COMPLEX);
     /* SIZE, and what is nested beyond measure: TooComplex */
     assert_int_equal(
         error_of(ASK("GetMatches",
@@ -449,11 +455,21 @@ static void nothing_can_be_changed_and_there_are_no_templates(void **state)
 {
     (void)state;
     bind_book();
-    ASSERT_BYTES(ASK("ModProps", ZERO4 "\x01" STAT(BOB, ZERO4) "\0\x01\x01\0\0\0"
-                                                               "\x1E\0\x01\x30\xFFx\0" ZERO4),
+    ASSERT_BYTES(ASK("ModProps",
+                     ZERO4 "\x01" STAT(BOB, ZERO4) "\x01\x01\0\0\0\x1E\0\x01\x30\x01\x01\0\0\0"
+                                                   "\x1E\0\x01\x30\xFFx\0" ZERO4),
                  ZERO4 "\x05\0\x07\x80" ZERO4);
-    ASSERT_BYTES(ASK("ModLinkAtt", ZERO4 "\x0D\0\x08\x80" BOB "\x01\x01\0\0\0\x02\0\0\0xy" ZERO4),
+    ASSERT_BYTES(ASK("ModProps", ZERO4 "\x01" STAT(BOB, ZERO4) "\0\0" ZERO4),
+                 ZERO4 "\x57\0\x07\x80" ZERO4);
+    ASSERT_BYTES(ASK("ModLinkAtt", ZERO4 "\x0D\0\x09\x80" BOB "\x01\x01\0\0\0\x02\0\0\0xy" ZERO4),
                  ZERO4 "\x05\0\x07\x80" ZERO4);
+    ASSERT_BYTES(ASK("ModLinkAtt", ZERO4 "\x0D\0\x15\x80\x77\0\0\0"
+                                         "\0" ZERO4),
+                 ZERO4 "\x57\0\x07\x80" ZERO4);
+    ASSERT_BYTES(ASK("ModLinkAtt", ZERO4 "\x1F\0\x01\x30" BOB "\0" ZERO4),
+                 ZERO4 "\x0F\x01\x04\x80" ZERO4);
+    ASSERT_BYTES(ASK("GetTemplateInfo", "\x01\0\0\0" ZERO4 "\0\xB0\x04\0\0\x09\x04\0\0" ZERO4),
+                 ZERO4 "\x1E\x01\x04\x80" ZERO4 "\0" ZERO4);
     ASSERT_BYTES(ASK("GetTemplateInfo", "\x01\0\0\0" ZERO4 "\0\xE4\x04\0\0\x09\x04\0\0" ZERO4),
                  ZERO4 "\x1F\x01\x04\x80" ZERO4 "\0" ZERO4);
 }
