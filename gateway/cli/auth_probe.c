@@ -190,6 +190,51 @@ static bool is_ours(struct probe *p, struct slice greeting)
     return false;
 }
 
+/*
+ * HTTP greets nobody, so it is asked first, without the secret: the head of any answer says which
+ * daemon gave it.
+ */
+static bool http_is_ours(struct probe *p)
+{
+    struct slice line, server = SLICE_EMPTY;
+    struct arena arena = ARENA_INIT;
+
+    if (!probe_connect(&p->wire, p->result->way->listener) ||
+        !probe_send(&p->wire, S("OPTIONS /mapi/emsmdb/ HTTP/1.1\r\nHost: localhost\r\n\r\n")))
+        return false;
+    while (probe_line(&p->wire, &line) && line.len)
+        if (slice_istarts(line, S("Server:")))
+            server = arena_slice(&arena, line);
+    bool ours = !p->wire.why && is_ours(p, server);
+    arena_done(&arena);
+    return ours;
+}
+
+/* Basic (RFC 7617), with a PING, which needs no session ([MS-OXCMAPIHTTP] 2.2.6). */
+static bool by_http(struct probe *p)
+{
+    struct buf pair = buf_make(MESSAGE_MOST), rq = buf_make(2 * MESSAGE_MOST);
+    struct slice line;
+
+    if (!http_is_ours(p))
+        return false;
+    buf_printf(&pair, "%s:", p->name);
+    buf_put(&pair, p->secret);
+    buf_puts(&rq, "POST /mapi/emsmdb/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                  "Content-Type: application/mapi-http\r\nContent-Length: 0\r\n"
+                  "X-RequestType: PING\r\n"
+                  "X-RequestId: {5F0A4F7E-6C0B-4E0C-9C0E-8E7D4C7A6B52}:1\r\n"
+                  "Authorization: Basic ");
+    base64_encode(buf_slice(&pair), &rq);
+    buf_puts(&rq, "\r\n\r\n");
+    bool heard = probe_send(&p->wire, buf_slice(&rq)) && probe_line(&p->wire, &line);
+    buf_wipe(&pair);
+    buf_wipe(&rq);
+    if (heard)
+        keep_answer(p->result, line);
+    return heard && slice_starts(line, S("HTTP/1.1 200 "));
+}
+
 static bool greet_and_secure(struct probe *p)
 {
     const struct auth_way *way = p->result->way;
@@ -216,23 +261,32 @@ static enum said give_secret(struct probe *p)
     return strcmp(name, AUTH_WAY_LOGIN) == 0 ? login(p) : by_sasl(p);
 }
 
+/* What it says to that is not the answer that was asked for. */
+static void say_goodbye(struct probe *p)
+{
+    char kept[ANSWER_MOST];
+
+    memcpy(kept, p->result->answer, sizeof kept);
+    (void)command(p, p->imap ? "LOGOUT" : "QUIT");
+    memcpy(p->result->answer, kept, sizeof kept);
+}
+
 static void probe_way(struct probe *p, struct probed *result)
 {
+    bool http = strcmp(result->way->name, AUTH_WAY_BASIC) == 0;
+
     p->result = result;
     p->imap = result->way->listener->protocol->id == AUTH_IMAP;
     result->time = clock_now().wall;
-    if (greet_and_secure(p))
+    if (http)
+        result->let_in = by_http(p);
+    else if (greet_and_secure(p))
         result->let_in = give_secret(p) == SAID_YES;
     if (p->wire.why)
         keep_answer(result, slice_str(p->wire.why));
     result->port = p->wire.local_port;
-    if (result->let_in) {
-        char kept[ANSWER_MOST];
-
-        memcpy(kept, result->answer, sizeof kept);
-        (void)command(p, p->imap ? "LOGOUT" : "QUIT");
-        memcpy(result->answer, kept, sizeof kept);
-    }
+    if (result->let_in && !http)
+        say_goodbye(p);
     probe_close(&p->wire);
 }
 
@@ -381,13 +435,13 @@ static const char *find_instance(const char *dir, struct arena *in)
     return instance;
 }
 
-/* Those whose protocol we speak. */
+/* Not what operators see: it may let anybody in who is near, whatever the secret is. */
 static void keep_spoken(struct auth_ways *ways)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < ways->n; i++)
-        if (strcmp(ways->items[i].name, AUTH_WAY_BASIC) != 0)
+        if (ways->items[i].listener->protocol->id != AUTH_OPS)
             ways->items[n++] = ways->items[i];
     ways->n = n;
 }

@@ -141,6 +141,8 @@ static void put_head(struct http_exchange *x, struct buf *out)
     buf_printf(out, "HTTP/1.1 %u %s\r\n", x->status, http_reason(x->status));
     put_date(x, out);
     put_framing(x, out);
+    if (s->env->instance) /* what POP3 and IMAP say in their greetings */
+        buf_printf(out, "Server: Gatepost (%s)\r\n", s->env->instance);
     buf_puts(out, s->site->headers);
     buf_put(out, buf_slice(&x->headers));
     if (s->close)

@@ -264,6 +264,25 @@ def test_a_protocol_that_is_off_is_seen_beside_one_that_is_on(gate):
     assert "policy/protocol-off" in text.stdout and "secret" not in text.stdout
 
 
+class StrictGate(gates.Gate):
+    LISTENERS = {**gates.Gate.LISTENERS, "mapiplain": ("mapi", "none", False)}
+
+
+def test_the_door_of_mapi_is_tried_too(tmp_path):
+    with StrictGate(tmp_path) as g:
+        g.add_user("alice", "secret")
+
+        def door(listener, secret):
+            (way,) = [w for w in probe(g, "alice", secret)[1] if w["listener"] == listener]
+            assert (way["protocol"], way["mechanism"]) == ("mapi", "Basic")
+            return way["ok"], way["reason"], way["answer"].split()[1]
+        assert door("mapis", "secret") == (True, "ok", "200")
+        assert door("mapiplain", "secret") == (False, "needs-tls", "403")
+        assert door("mapis", "wrong") == (False, "wrong-secret", "401")
+        g.command("user", "set", "alice", "mapi=off")
+        assert door("mapis", "secret") == (False, "protocol-off", "403")
+
+
 def test_a_probe_of_a_server_that_does_not_run_says_so(gate):
     gate.stop()
     done, found = probe(gate, "alice", "secret")
