@@ -49,6 +49,17 @@ def test_a_message_is_listed_read_moved_and_deleted(gate):
     assert rows(gate, "Archive") == []
 
 
+def test_what_is_sent_comes_to_everybody_and_stays_in_sent_items(gate):
+    mapi(gate, "send", "bob@example.org, alice@example.org", "Grüße", input="Hello,\nBob\n")
+    for user in ("bob", "alice"):
+        imap = gate.imap(user, "secret")
+        gates.until(lambda: imap.select()[1] == [b"1"], "the mail")
+        text = imap.fetch("1", "(BODY[TEXT])")[1][0][1]
+        assert b"Hello" in text and b"Bob" in text
+    gates.until(lambda: [row["subject"] for row in rows(gate, "Sent Items")] == ["Grüße"], "the copy")
+    assert rows(gate, "Outbox") == []
+
+
 def test_folders_are_those_that_imap_has(gate):
     imap = gate.imap("alice", "secret")
     imap.create("Work/2026/Q1")
