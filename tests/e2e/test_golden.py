@@ -53,6 +53,8 @@ class Player:
             else:
                 pattern += re.escape(text_of(piece))
         got = raw.line()
+        if got.startswith(b"Server: "):  # which daemon it is: what other protocols say in their greetings
+            got = raw.line()
         found = re.fullmatch(pattern, got, re.S)
         assert found, f"{where}:\nwanted: {text!r}\ngot:    {got!r}"
         self.values.update((name, found[name.decode()]) for name in new)
