@@ -142,7 +142,7 @@ static struct err begin(struct store_tx *tx, struct store_folder_copy *rq,
 {
     struct arena arena = ARENA_INIT;
     struct folder_rec rec, above;
-    struct slice name;
+    struct slice name = SLICE_EMPTY;
     struct err e = folder_load_plain(tx, rq->fid, &rec);
 
     if (!failed(e)) {

@@ -10,6 +10,9 @@
 
 enum { FOLDERS_PER_BATCH = 50, MARKS_PER_BATCH = 500 };
 
+/* So many hidden ones for each that a mailbox may have: two shadows, and itself before it. */
+enum { HIDDEN_PER_FOLDER = 3 };
+
 static bool is_special(const struct folder_rec *rec)
 {
     return rec->special != SPECIAL_NONE && rec->special < SPECIAL_ALL;
@@ -166,8 +169,10 @@ static struct err hide(struct store_tx *tx, struct folder_rec *rec)
 
 static bool can_be_hidden(const struct store_tx *tx, const struct folder_rec *rec)
 {
+    uint64_t most = (uint64_t)HIDDEN_PER_FOLDER * tx->mailbox->store->config.max_folders;
+
     return folder_is_plain(rec) && !(rec->flags & (FOLDER_NOSELECT | FOLDER_SEARCH)) &&
-           fits_deleted(tx, rec->size);
+           tx->rec.hidden < most && fits_deleted(tx, rec->size);
 }
 
 static struct err remove_leaf(struct store_tx *tx, struct folder_rec *at, bool hard)

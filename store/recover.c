@@ -87,7 +87,7 @@ struct err recover_step(struct store_tx *tx, bool first, struct recover_pass *pa
     for (int i = 0; i < ITEMS_PER_BATCH && pass->on; i++) {
         struct key from = key_deleted(pass->parent, pass->fid);
         struct slice key, value;
-        bool more;
+        bool more = false;
         struct err e = engine_seek(tx->cursor, key_slice(&from), &key, &value);
 
         if (e.code == ERR_NOT_FOUND ||

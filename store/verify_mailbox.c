@@ -69,6 +69,7 @@ static void check_plain(struct verify *v, const struct folder_rec *rec)
     uint64_t named = 0;
 
     v->folders++;
+    v->report->folders++;
     if (rec->fid != SPECIAL_ROOT &&
         (failed(folder_child(v->rd->engine, rec->parent, folder_rec_name(rec), &named)) ||
          named != rec->fid))
@@ -127,7 +128,6 @@ static void each_folder(struct verify *v, struct slice key, struct slice value)
         verify_fault(v, "folder %llu: %s", (unsigned long long)fid, e.why);
         return;
     }
-    v->report->folders++;
     if (folder_is_plain(&rec))
         check_plain(v, &rec);
     else

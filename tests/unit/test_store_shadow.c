@@ -412,6 +412,21 @@ static void a_folder_is_deleted_with_what_the_flags_allow(void **state)
     assert_int_equal(info_of(f).deleted_messages, 0);
 }
 
+static void soft_deleted_folders_have_a_bound(void **state)
+{
+    struct fixture *f = *state;
+    struct store_folder *all;
+    size_t n;
+
+    unread(f);
+    f->bed.config.max_folders = 25;
+    bed_reopen(&f->bed);
+    for (int i = 0; i < 90; i++)
+        remove_folder(f, folder_below(f, SPECIAL_IPM_SUBTREE, "again"), true, true, false);
+    assert_ok(store_folder_children(read_anew(f), SPECIAL_IPM_SUBTREE, true, &f->arena, &all, &n));
+    assert_int_equal(n, 75);
+}
+
 static void a_large_tree_is_deleted_in_slices(void **state)
 {
     struct fixture *f = *state;
@@ -801,6 +816,7 @@ int main(void)
         TEST(many_messages_are_deleted_in_slices),
         TEST(what_does_not_fit_beside_the_quota_is_deleted_for_good),
         TEST(a_folder_is_deleted_with_what_the_flags_allow),
+        TEST(soft_deleted_folders_have_a_bound),
         TEST(a_large_tree_is_deleted_in_slices),
         TEST(imap_deletes_a_folder_with_what_was_soft_deleted_below_it),
         TEST(a_folder_is_emptied_but_for_special_ones),
