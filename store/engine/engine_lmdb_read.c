@@ -295,6 +295,8 @@ static struct err arrived(struct lmdb_cursor *cursor, int rc, MDB_val k, MDB_val
         return ERR(ERR_NOT_FOUND, "no further key in the partition");
     if (rc)
         return lmdb_err(rc);
+    if (k.mv_size > sizeof cursor->key) /* LMDB has longer ones; who copies it has no room for it */
+        return ERR(ERR_CORRUPT, "a key is longer than any that was put");
     cursor->placed = true;
     if (rd->write) {
         cursor->changes = rd->write->changes;
