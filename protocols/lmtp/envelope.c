@@ -256,11 +256,12 @@ enum session_next lmtp_cmd_rcpt(struct lmtp_session *s, struct slice args)
     struct lmtp_path path;
     uint64_t mailbox_id;
 
+    /* First, for what is parsed stays until the transaction ends. */
+    if (t->n_recipients >= LMTP_MAX_RECIPIENTS || t->arena.total > LMTP_MAX_ENVELOPE)
+        return lmtp_reply(s, "452 4.5.3 Too many recipients");
     const char *refused = rcpt_parse(s, args, &path);
     if (refused)
         return lmtp_bad(s, refused);
-    if (t->n_recipients >= LMTP_MAX_RECIPIENTS || t->arena.total > LMTP_MAX_ENVELOPE)
-        return lmtp_reply(s, "452 4.5.3 Too many recipients");
     struct err e = resolve(s, path.address, &mailbox_id);
     if (failed(e))
         return refuse_recipient(s, e);

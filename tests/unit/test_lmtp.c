@@ -576,6 +576,29 @@ static void an_envelope_is_bounded(void **state)
     fixture_free(fx);
 }
 
+/* What nobody will get mail at takes memory too, until the transaction ends. */
+static void refused_recipients_are_bounded_too(void **state)
+{
+    struct fixture *fx = fixture_new();
+    struct buf line = buf_make(4096);
+
+    (void)state;
+    struct fixture_session *fs = greet(fx);
+    assert_true(says(fs, "MAIL FROM:<s@example.net>\r\n", "250 "));
+    buf_puts(&line, "RCPT TO:<nobody@");
+    for (int i = 0; i < 900; i++)
+        buf_putc(&line, 'x');
+    buf_puts(&line, ">\r\n");
+    const struct lmtp_transaction *t = ((struct lmtp_session *)fs->session)->transaction;
+    for (int i = 0; i < 2 * LMTP_MAX_ENVELOPE / 900; i++)
+        fixture_say_bytes(fs, buf_slice(&line));
+    assert_true(slice_starts(fixture_say_bytes(fs, buf_slice(&line)), S("452 4.5.3")));
+    assert_true(t->arena.total < LMTP_MAX_ENVELOPE + 8192);
+    buf_done(&line);
+    fixture_session_free(fs);
+    fixture_free(fx);
+}
+
 static void a_silent_client_is_told_goodbye(void **state)
 {
     struct fixture *fx = fixture_new();
@@ -635,6 +658,7 @@ int main(void)
         cmocka_unit_test(a_session_can_be_abandoned_at_any_point),
         cmocka_unit_test(what_comes_in_clear_behind_starttls_is_dropped),
         cmocka_unit_test(an_envelope_is_bounded),
+        cmocka_unit_test(refused_recipients_are_bounded_too),
         cmocka_unit_test(a_silent_client_is_told_goodbye),
         cmocka_unit_test(a_server_that_stops_finishes_the_message),
     };
