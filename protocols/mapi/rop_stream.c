@@ -437,36 +437,77 @@ static uint32_t write_extended(struct rop_call *call)
 
 /* ---- RopCommitStream (3.2.5.16) ---- */
 
+struct commit {
+    struct rop_call *call;
+    struct stream_bytes *bytes;
+    struct props_change change;
+    struct store_prop_change value;
+    struct store_prepare_op prepare; /* of what is stored at once, and is large */
+};
+
 static uint32_t on_committed(struct rop_call *call, struct props_change *change, uint32_t ec)
 {
-    struct stream_bytes *b = call->state;
+    struct commit *c = (struct commit *)((char *)change - offsetof(struct commit, change));
 
+    (void)call;
+    store_prepared_free(c->value.prop.prepared);
     if (!ec)
-        ec = props_problem(change->changes);
-    b->changed = ec && b->changed;
+        ec = props_problem(&c->value);
+    c->bytes->changed = ec && c->bytes->changed;
     return ec;
+}
+
+static void on_prepared(struct store_prepare_op *op)
+{
+    struct commit *c = op->owner;
+
+    if (failed(op->err)) {
+        rop_resume(c->call, mapi_ec_of(op->err));
+        return;
+    }
+    c->value.prop.prepared = op->prepared;
+    c->value.prop.large = true;
+    rop_resume(c->call, props_change(c->call, &c->change));
+}
+
+/* Off this thread. */
+static uint32_t prepare(struct commit *c)
+{
+    struct store *store = c->call->mapi->config.store;
+    struct store_spool *spool = store_spool_new(store);
+    struct err e = store_spool_put(spool, c->value.prop.value.bytes);
+
+    if (failed(e)) {
+        store_spool_free(spool);
+        return mapi_ec_of(e);
+    }
+    c->prepare = (struct store_prepare_op){
+        .spool = spool, .home = c->call->home, .done = on_prepared, .owner = c};
+    store_prepare_async(store, &c->prepare);
+    return ROP_PENDING;
 }
 
 /* What was written becomes the property's value; of a message or attachment until it is saved. */
 static uint32_t commit(struct rop_call *call, struct mapi_stream *s)
 {
-    struct props_change *change = arena_alloc(call->arena, sizeof *change);
-    struct store_prop_change *c = arena_alloc(call->arena, sizeof *c);
+    struct commit *c = arena_alloc(call->arena, sizeof *c);
     struct stream_bytes *b = s->bytes;
+    struct slice *bytes = &c->value.prop.value.bytes;
 
     if (!b->changed)
         return EC_SUCCESS;
-    c->prop.tag = kept_as(b->tag);
-    c->prop.value.bytes = slice_of(b->data, b->len);
-    uint32_t ec = is_text(b) ? text_of(call, b, &c->prop.value.bytes) : EC_SUCCESS;
+    c->call = call;
+    c->bytes = b;
+    c->value.prop.tag = kept_as(b->tag);
+    *bytes = slice_of(b->data, b->len);
+    uint32_t ec = is_text(b) ? text_of(call, b, bytes) : EC_SUCCESS;
     if (ec)
         return ec;
-    call->state = b;
-    change->object = s->of;
-    change->changes = c;
-    change->n = 1;
-    change->then = on_committed;
-    return props_change(call, change);
+    c->change =
+        (struct props_change){.object = s->of, .changes = &c->value, .n = 1, .then = on_committed};
+    return s->of->kind == MAPI_FOLDER && bytes->len > STORE_PREPARE_INLINE
+               ? prepare(c)
+               : props_change(call, &c->change);
 }
 
 static uint32_t commit_stream(struct rop_call *call)
