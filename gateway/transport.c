@@ -237,6 +237,7 @@ static struct err put_into(struct transport *t, uint64_t id, struct store_prepar
         append.fid = inbox.fid;
         append.messages = &message;
         append.n = 1;
+        append.delivered = true;
         e = store_run(mb, &append.op);
     }
     mailbox_close(mb);

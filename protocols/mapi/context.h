@@ -47,8 +47,8 @@ struct mapi_context {
     uint64_t executes; /* how many were begun: what is kept for one is not taken for another's */
     /* shared */
     pthread_mutex_t mutex;
-    struct mapi_wait *wait; /* the NotificationWait, if any */
-    bool changed;           /* some mailbox may have, since notify looked */
+    struct mapi_wait *wait;       /* the NotificationWait, if any */
+    struct notify_source *notify; /* what is to be told (notify.h) */
 };
 
 /* How a NotificationWait is told: `wake` is called under the context's mutex, on any thread. */

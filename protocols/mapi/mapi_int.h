@@ -188,7 +188,7 @@ struct mapi_rows {
 uint32_t mapi_table_open_rows(struct rop_call *call, struct mapi_rows *rows,
                               struct mapi_object *parent);
 
-/* ---- notifications (rop_notify.c) ---- */
+/* ---- notifications (notify.c) ---- */
 
 /*
  * Put RopNotify for what happened in the context's subscriptions and tables since it was told last,

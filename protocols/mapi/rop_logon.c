@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "protocols/mapi/context.h"
+#include "protocols/mapi/notify.h"
 #include "protocols/mapi/rights.h"
 #include "store/access.h"
 
@@ -44,6 +44,7 @@ static void free_logon(struct mapi_object *object)
     struct mapi_logon *logon = (struct mapi_logon *)object;
 
     context_unwatch(logon);
+    notify_forget(logon);
     mailbox_close(logon->mailbox);
     free(logon->identity);
     free(logon);

@@ -342,14 +342,34 @@ static bool state_now(const struct mapi_table *t, struct store_read *rd, uint64_
     return true;
 }
 
+static bool is_told(const struct mapi_table *t)
+{
+    return t->followed && !(t->flags & TABLE_NO_NOTIFICATIONS) &&
+           (t->kind == TABLE_HIERARCHY || t->kind == TABLE_CONTENTS);
+}
+
 bool mapi_table_has_news(struct mapi_object *object, struct store_read *rd)
 {
     struct mapi_table *t = (struct mapi_table *)object;
     uint64_t state;
 
-    if (!t->followed || (t->flags & TABLE_NO_NOTIFICATIONS) || !state_now(t, rd, &state) ||
-        state == t->told)
+    if (!is_told(t) || !state_now(t, rd, &state) || state == t->told)
         return false;
     t->told = state;
+    return true;
+}
+
+bool mapi_table_interest(const struct mapi_object *object, struct mapi_table_interest *out)
+{
+    const struct mapi_table *t = (const struct mapi_table *)object;
+
+    if (!is_told(t))
+        return false;
+    *out = (struct mapi_table_interest){
+        .anything = t->kind == TABLE_HIERARCHY || t->search,
+        .fid = t->fid,
+        .associated = t->flags & TABLE_ASSOCIATED,
+        .deleted = t->of_deleted || (t->flags & TABLE_SOFT_DELETES),
+    };
     return true;
 }

@@ -16,4 +16,14 @@
  */
 bool mapi_table_has_news(struct mapi_object *table, struct store_read *rd);
 
+/* What a table shows: for who looks while an Execute has it. */
+struct mapi_table_interest {
+    bool anything; /* whatever happens in the mailbox may concern it; else messages of a folder: */
+    uint64_t fid;
+    bool associated, deleted;
+};
+
+/* False: there will be no news of it, as it is now. */
+bool mapi_table_interest(const struct mapi_object *table, struct mapi_table_interest *out);
+
 #endif

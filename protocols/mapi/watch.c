@@ -23,7 +23,6 @@ static void on_changed(struct store_watch *store)
     struct mapi_context *context = watch->context;
     if (context) {
         pthread_mutex_lock(&context->mutex);
-        context->changed = true;
         if (context->wait)
             context->wait->wake(context->wait);
         pthread_mutex_unlock(&context->mutex);

@@ -6,9 +6,14 @@ static const struct value_form form = {.codepage = 1252};
 
 struct mapi_bed *mapi_bed_new(void)
 {
+    return mapi_bed_new_with(NULL);
+}
+
+struct mapi_bed *mapi_bed_new_with(const struct store_config *config)
+{
     struct mapi_bed *bed = mem_new(sizeof *bed);
 
-    bed->fx = fixture_new();
+    bed->fx = config ? fixture_new_with(config, NULL) : fixture_new();
     bed->mapi = bed->fx->mapi;
     bed->mailbox = fixture_mailbox(bed->fx, FIXTURE_ALICE);
     bed->max_out = FRAME_HEADER + FRAME_PAYLOAD_MAX;

@@ -41,6 +41,8 @@ struct mapi_bed {
 };
 
 struct mapi_bed *mapi_bed_new(void);
+/* The same with a store of this configuration. */
+struct mapi_bed *mapi_bed_new_with(const struct store_config *config);
 void mapi_bed_free(struct mapi_bed *bed);
 
 /* RopLogon to the own mailbox into handles[0]; fills folders and inbox. */
