@@ -526,7 +526,8 @@ static bool held_has_named(const struct held_props *props)
 
 static int64_t unstored_flags(const struct mapi_message *m)
 {
-    int64_t flags = held_number(&m->body.props, PR_MESSAGE_FLAGS, MESSAGE_READ | MESSAGE_UNSENT);
+    int64_t otherwise = m->inside ? MESSAGE_READ : MESSAGE_READ | MESSAGE_UNSENT;
+    int64_t flags = held_number(&m->body.props, PR_MESSAGE_FLAGS, otherwise);
 
     return (flags & ~(int64_t)MESSAGE_HAS_ATTACHMENTS) |
            (m->body.n_parts > 0 ? MESSAGE_HAS_ATTACHMENTS : 0) |
@@ -838,22 +839,32 @@ static uint32_t settle_subject(const struct changing *c, uint32_t tag)
     return ec;
 }
 
+static void forget(const struct changing *c, uint32_t tag)
+{
+    held_remove(c->held, tag);
+    if (c->object->kind != MAPI_MESSAGE || prop_id(tag) != prop_id(PR_SUBJECT))
+        return;
+    held_remove(c->held, PR_SUBJECT_PREFIX);
+    held_remove(c->held, PR_NORMALIZED_SUBJECT);
+}
+
 static uint32_t apply(const struct changing *c, const struct store_prop_change *change)
 {
     struct store_prop prop = change->prop;
+    bool attachment = c->object->kind == MAPI_ATTACHMENT;
 
     prop.tag = plain_tag(prop.tag);
     if (change->remove) {
-        held_remove(c->held, prop.tag);
-        if (c->object->kind == MAPI_MESSAGE && prop_id(prop.tag) == prop_id(PR_SUBJECT)) {
-            held_remove(c->held, PR_SUBJECT_PREFIX);
-            held_remove(c->held, PR_NORMALIZED_SUBJECT);
-        }
+        forget(c, prop.tag);
         return EC_SUCCESS;
     }
-    if (c->object->kind == MAPI_MESSAGE && prop.tag == PR_MESSAGE_FLAGS)
+    if (!attachment && prop.tag == PR_MESSAGE_FLAGS)
         prop.value.number &= MESSAGE_CLIENTS;
     uint32_t ec = held_set(c->held, &prop);
+    if (!ec && attachment && prop.tag == PR_ATTACH_DATA) { /* it is no message any more */
+        body_free(attachment_of(c->object)->embedded);
+        attachment_of(c->object)->embedded = NULL;
+    }
     return ec ? ec : settle_subject(c, prop.tag);
 }
 

@@ -204,6 +204,8 @@ uint32_t message_locate(struct store_read *rd, uint64_t folder, uint64_t mid,
 uint32_t message_codepage(struct rop_call *call, uint16_t id, int *out);
 /* What a new message has ([MS-OXCMSG] 3.2.5.2). */
 uint32_t message_initialise(struct rop_call *call, struct mapi_message *message);
+/* Who changes it, at the time when it is saved ([MS-OXCMSG] 2.2.1.5, by way of 3.2.5.3). */
+uint32_t message_set_modifier(struct rop_call *call, struct held_props *to);
 
 /* What OpenMessage, ReloadCachedInformation and OpenEmbeddedMessage tell of a message. */
 uint32_t message_tell(struct rop_call *call, struct mapi_message *message,

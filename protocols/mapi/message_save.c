@@ -306,6 +306,8 @@ static uint32_t build(struct rop_call *call, struct store_read *rd, struct savin
     }
     if (!ec)
         ec = check_parts(call, rd, s);
+    if (!ec)
+        ec = message_set_modifier(call, &m->body.props);
     if (ec)
         return ec;
     struct change_list list = {

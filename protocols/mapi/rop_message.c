@@ -247,22 +247,21 @@ static struct slice entry_id_of(struct rop_call *call, struct slice identity)
     return id;
 }
 
-static uint32_t set_who(struct rop_call *call, struct held_props *to)
+static uint32_t set_who(struct rop_call *call, uint32_t name_tag, uint32_t id_tag,
+                        struct held_props *to)
 {
     struct slice identity = slice_str(call->context->identity), name = identity;
-    struct slice entry_id = entry_id_of(call, identity);
     struct mapi_person person;
 
     if (!failed(mapi_find_person(call->mapi, identity, call->arena, &person)))
         name = person.display_name;
-    const struct store_prop who[] = {
-        {.tag = TAG_CREATOR_NAME, .value.bytes = name},
-        {.tag = TAG_CREATOR_ENTRY_ID, .value.bytes = entry_id},
-        {.tag = TAG_LAST_MODIFIER_NAME, .value.bytes = name},
-        {.tag = TAG_LAST_MODIFIER_ENTRY_ID, .value.bytes = entry_id},
-    };
+    uint32_t ec = held_set_bytes(to, name_tag, name);
+    return ec ? ec : held_set_bytes(to, id_tag, entry_id_of(call, identity));
+}
 
-    return held_take(to, &(struct store_props){who, sizeof who / sizeof *who});
+uint32_t message_set_modifier(struct rop_call *call, struct held_props *to)
+{
+    return set_who(call, TAG_LAST_MODIFIER_NAME, TAG_LAST_MODIFIER_ENTRY_ID, to);
 }
 
 uint32_t message_initialise(struct rop_call *call, struct mapi_message *m)
@@ -288,7 +287,9 @@ uint32_t message_initialise(struct rop_call *call, struct mapi_message *m)
     uint32_t ec =
         held_take(&m->body.props, &(struct store_props){initial, sizeof initial / sizeof *initial});
 
-    return ec ? ec : set_who(call, &m->body.props);
+    if (!ec)
+        ec = set_who(call, TAG_CREATOR_NAME, TAG_CREATOR_ENTRY_ID, &m->body.props);
+    return ec ? ec : message_set_modifier(call, &m->body.props);
 }
 
 static uint32_t check_folder(struct rop_call *call, uint64_t fid)

@@ -11,6 +11,14 @@
     "\r\n"                                                                                         \
     "Hello.\r\n"
 
+#define MAIL_WITH_MAIL                                                                             \
+    "From: bob@example.org\r\nTo: alice@example.org\r\nSubject: outer\r\n"                         \
+    "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"                       \
+    "--x\r\nContent-Type: text/plain\r\n\r\ntext\r\n"                                              \
+    "--x\r\nContent-Type: message/rfc822\r\n\r\n"                                                  \
+    "From: dave@example.org\r\nTo: carol@example.org\r\nSubject: Fwd: inner\r\n\r\ninner text\r\n" \
+    "--x--\r\n"
+
 #define MAIL_WITH_FILE                                                                             \
     "From: bob@example.org\r\nTo: alice@example.org\r\nSubject: a file\r\n"                        \
     "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"                       \
@@ -883,6 +891,78 @@ static void test_a_message_in_a_message(void **state)
     assert_text(bed, EMBEDDED, PR_BODY, "inner text");
 }
 
+static void test_a_delivered_message_in_a_message(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct rop_open_embedded_reply *reply;
+    uint64_t mid = mapi_bed_deliver(bed, MAIL_WITH_MAIL);
+
+    assert_int_equal(open_message(bed, MESSAGE, mid, 1, NULL), EC_SUCCESS);
+    assert_int_equal(open_attachment(bed, 0, 1), EC_SUCCESS);
+    assert_int_equal(number(bed, ATTACHMENT, PR_ATTACH_METHOD), 5);
+    assert_int_equal(open_embedded(bed, ATTACHMENT, EMBEDDED, 1, &reply), EC_SUCCESS);
+    assert_slice(reply->prefix, "Fwd: ");
+    assert_slice(reply->subject, "inner");
+    assert_int_equal(reply->recipients, 1);
+    assert_int_equal(number(bed, EMBEDDED, PR_MESSAGE_FLAGS) & 0x8, 0); /* it was sent */
+    set_text(bed, EMBEDDED, PR_SUBJECT, "changed");
+    save(bed, EMBEDDED);
+    assert_true(mail_has(bed, mid, "Fwd: inner"));
+    assert_int_equal(save_attachment(bed, ATTACHMENT), EC_SUCCESS);
+    assert_true(mail_has(bed, mid, "Fwd: inner"));
+    save(bed, MESSAGE);
+    assert_true(mail_has(bed, mid, "Subject: changed"));
+    assert_true(mail_has(bed, mid, "carol@example.org"));
+    assert_true(mail_has(bed, mid, "inner text"));
+    /* Data that is set takes the place of the message. */
+    assert_int_equal(open_attachment(bed, 0, 1), EC_SUCCESS);
+    set_text(bed, ATTACHMENT, PR_ATTACH_DATA, "no message");
+    set_number(bed, ATTACHMENT, PR_ATTACH_METHOD, 1);
+    assert_int_equal(open_embedded(bed, ATTACHMENT, EMBEDDED, 1, &reply), EC_NOT_FOUND);
+    save_attachment(bed, ATTACHMENT);
+    save(bed, MESSAGE);
+    assert_false(mail_has(bed, mid, "message/rfc822"));
+}
+
+/* By the operations alone, as a client does it. */
+static void test_a_message_is_composed_by_operations(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct recipient to = {.row_id = 0,
+                                 .kind = 1,
+                                 .flags = RECIPIENT_SMTP | RECIPIENT_EMAIL | RECIPIENT_UNICODE,
+                                 .email = S("bob@example.org")};
+    const struct prop props[] = {{PR_SUBJECT, {.bytes = S("composed")}},
+                                 {PR_BODY, {.bytes = S("words")}}};
+    const struct prop file[] = {{PR_ATTACH_LONG_FILENAME, {.bytes = S("f.bin")}},
+                                {PR_ATTACH_METHOD, {.number = 1}}};
+    struct rop_create_message create = {.codepage = 0x0FFF, .folder = bed->inbox};
+
+    mapi_ask(bed, ROP_CreateMessage, LOGON, MESSAGE, &create);
+    mapi_ask(bed, ROP_SetProperties, MESSAGE, 0, &(struct rop_set_properties){{2, props}});
+    mapi_ask(bed, ROP_ModifyRecipients, MESSAGE, 0,
+             &(struct rop_modify_recipients){.recipients = {.n = 1, .items = &to}});
+    mapi_ask(bed, ROP_CreateAttachment, MESSAGE, ATTACHMENT, &(struct rop_create_attachment){});
+    mapi_ask(bed, ROP_SetProperties, ATTACHMENT, 0, &(struct rop_set_properties){{2, file}});
+    mapi_ask(bed, ROP_OpenStream, ATTACHMENT, OTHER,
+             &(struct rop_open_stream){.tag = PR_ATTACH_DATA, .mode = 2});
+    mapi_ask(bed, ROP_WriteStream, OTHER, 0, &(struct rop_write_stream){S("ABCD")});
+    mapi_ask(bed, ROP_CommitStream, OTHER, 0, &(struct rop_commit_stream){});
+    mapi_ask(bed, ROP_SaveChangesAttachment, ATTACHMENT, MESSAGE,
+             &(struct rop_save_attachment){.flags = 2});
+    mapi_ask(bed, ROP_SaveChangesMessage, MESSAGE, LOGON, &(struct rop_save_message){.flags = 2});
+    mapi_run(bed);
+    for (size_t i = 0; i < bed->n; i++)
+        assert_int_equal(mapi_reply(bed, i)->error, EC_SUCCESS);
+    uint64_t mid = ((const struct rop_save_message_reply *)mapi_reply(bed, 9)->fields)->message;
+
+    assert_true(mail_has(bed, mid, "Subject: composed"));
+    assert_true(mail_has(bed, mid, "words"));
+    assert_true(mail_has(bed, mid, "bob@example.org"));
+    assert_true(mail_has(bed, mid, "f.bin"));
+    assert_true(mail_has(bed, mid, "QUJDRA=="));
+}
+
 static void test_messages_are_not_embedded_too_deep(void **state)
 {
     struct mapi_bed *bed = *state;
@@ -1191,6 +1271,8 @@ int main(void)
         T(test_the_table_of_attachments),
         T(test_attachments_that_another_changed),
         T(test_a_message_in_a_message),
+        T(test_a_delivered_message_in_a_message),
+        T(test_a_message_is_composed_by_operations),
         T(test_messages_are_not_embedded_too_deep),
         T(test_what_is_unsaved_is_bounded_and_given_back),
         T(test_rights_of_somebody_else),
