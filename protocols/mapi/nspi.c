@@ -1,10 +1,14 @@
 /*
  * nspi.c - the requests of the address book ([MS-OXCMAPIHTTP] 2.2.5, [MS-OXNSPI] 3.1.4).
  *
+ * Whatever looks at everybody does so in slices, and gives the thread back between them.
+ *
  * There is one container, the Global Address List, in the order of display names. An operation
  * takes the book, finds its rows, and fills an nspi_response; the layouts of both bodies are in
  * the table at the end.
  */
+#include <stddef.h>
+
 #include "protocols/mapi/endpoint.h"
 #include "protocols/mapi/nspi_entry.h"
 #include "protocols/mapi/url.h"
@@ -16,6 +20,9 @@ enum {
     EC_INVALID_CODEPAGE = 0x8004011E,
     EC_INVALID_LOCALE = 0x8004011F,
 };
+
+/* Not a code: the operation goes on in its next turn. */
+enum { LATER = 0x7FFFFFFF };
 
 enum {
     FLAG_EPHEMERAL = 0x02, /* fEphID */
@@ -35,10 +42,31 @@ enum {
     /* A Bind sees who came a second ago; what follows sees who came a minute ago. */
     BOOK_AGE_BIND_MS = 1000,
     BOOK_AGE_MS = 60 * 1000,
+    /* In one turn, so that it takes a few milliseconds at most. */
+    MATCHES_A_TURN = 300,
+    FITS_A_TURN = 10000,
+};
+
+struct rows {
+    struct nspi_row *items;
+    size_t n, cap, bytes;
+};
+
+struct mids {
+    uint32_t *items;
+    size_t n, cap;
 };
 
 struct nspi_call {
     struct mapi_exchange *x;
+    size_t operation; /* of bodies[] */
+    struct task task;
+    /* what has been found so far, by an operation that has turns */
+    size_t at, name, exact, part;
+    const struct nspi_entry *fitting;
+    struct mids mids;
+    struct rows rows;
+    /* the rest */
     const struct nspi_book *book;
     struct nspi_view view;
     struct nspi_request rq;
@@ -136,11 +164,6 @@ static void put_position(struct nspi_call *c, size_t at)
 }
 
 /* ---- rows ---- */
-
-struct rows {
-    struct nspi_row *items;
-    size_t n, cap, bytes;
-};
 
 /* NULL: a row of somebody who is not there. False: there is no room for it. */
 static bool add_row(struct nspi_call *c, struct rows *rows, const struct nspi_entry *entry)
@@ -426,11 +449,6 @@ static uint32_t run_seek_entries(struct nspi_call *c)
 
 /* ---- GetMatches (3.1.4.10) ---- */
 
-struct mids {
-    uint32_t *items;
-    size_t n, cap;
-};
-
 static void add_mid(struct nspi_call *c, struct mids *mids, uint32_t mid)
 {
     if (mids->n == mids->cap) {
@@ -469,38 +487,48 @@ static void put_match_rows(struct nspi_call *c, const struct mids *mids)
 }
 
 /* What the rows of the new table are; without a filter those of a list, which nobody has. */
-static uint32_t find_matches(struct nspi_call *c, struct mids *mids)
+static uint32_t find_matches(struct nspi_call *c)
 {
-    for (size_t i = 0; c->rq.has_filter && i < c->book->n; i++) {
-        if (!is_match(c, &c->book->entries[i]))
+    size_t end = c->at + MATCHES_A_TURN;
+
+    for (; c->rq.has_filter && c->at < c->book->n && c->at < end; c->at++) {
+        if (!is_match(c, &c->book->entries[c->at]))
             continue;
-        if (mids->n == c->rq.number[0])
+        if (c->mids.n == c->rq.number[0])
             return EC_TABLE_TOO_BIG;
-        add_mid(c, mids, c->book->entries[i].mid);
+        add_mid(c, &c->mids, c->book->entries[c->at].mid);
     }
-    return EC_SUCCESS;
+    return c->rq.has_filter && c->at < c->book->n ? LATER : EC_SUCCESS;
+}
+
+static uint32_t check_matches(const struct nspi_call *c)
+{
+    uint32_t ec = c->rq.has_filter ? check_container(c) : check_state(c);
+
+    if (ec)
+        return ec;
+    if (c->rq.has_mids) /* reserved, and refused */
+        return EC_TOO_COMPLEX;
+    if (c->rq.has_filter && failed(nspi_check_filter(&c->rq.filter)))
+        return EC_TOO_COMPLEX;
+    return c->rq.state.sort_type == SORT_DISPLAY_NAME || c->rq.state.sort_type == SORT_PHONETIC
+               ? EC_SUCCESS
+               : EC_ERROR;
 }
 
 static uint32_t run_get_matches(struct nspi_call *c)
 {
-    struct mids mids = {0};
-    uint32_t ec = c->rq.has_filter ? check_container(c) : check_state(c);
+    uint32_t ec = check_matches(c);
 
-    if (!ec && c->rq.has_mids) /* reserved, and refused */
-        ec = EC_TOO_COMPLEX;
-    if (!ec && c->rq.has_filter && failed(nspi_check_filter(&c->rq.filter)))
-        ec = EC_TOO_COMPLEX;
-    if (!ec && c->rq.state.sort_type != SORT_DISPLAY_NAME && c->rq.state.sort_type != SORT_PHONETIC)
-        ec = EC_ERROR;
     if (!ec)
-        ec = find_matches(c, &mids);
+        ec = find_matches(c);
     if (ec)
         return ec;
     c->r.state = c->rq.state;
     c->r.has_state = true;
-    put_mids(c, &mids);
+    put_mids(c, &c->mids);
     if (c->rq.has_columns)
-        put_match_rows(c, &mids);
+        put_match_rows(c, &c->mids);
     return EC_SUCCESS;
 }
 
@@ -570,64 +598,57 @@ static uint32_t run_compare_mids(struct nspi_call *c)
 
 /* ---- DNToMId (3.1.4.13), ResolveNames (3.1.4.17) ---- */
 
-static uint32_t mid_of_dn(const struct nspi_call *c, struct slice dn)
-{
-    struct slice identity = mapi_dn_identity(dn);
-
-    for (size_t i = 0; identity.len && i < c->book->n; i++)
-        if (slice_ieq(c->book->entries[i].person.identity, identity))
-            return c->book->entries[i].mid;
-    return 0;
-}
-
 static uint32_t run_dn_to_mid(struct nspi_call *c)
 {
     struct mids mids = {0};
 
     for (size_t i = 0; i < c->rq.n_names; i++)
-        add_mid(c, &mids, mid_of_dn(c, c->rq.names[i]));
+        add_mid(c, &mids, nspi_book_mid(c->book, mapi_dn_identity(c->rq.names[i])));
     put_mids(c, &mids);
     return EC_SUCCESS;
 }
 
-/* One whom the name fits exactly goes before those that it fits in part. */
-static uint32_t resolve(const struct nspi_call *c, struct slice name,
-                        const struct nspi_entry **found)
+static void look_at(struct nspi_call *c, const struct nspi_entry *entry)
 {
-    size_t exact = 0, part = 0;
-    const struct nspi_entry *last = NULL;
+    enum nspi_fit fit = nspi_fits(entry, c->rq.names[c->name]);
 
-    for (size_t i = 0; i < c->book->n && exact < 2; i++) {
-        enum nspi_fit fit = nspi_fits(&c->book->entries[i], name);
+    /* One whom the name fits exactly goes before those that it fits in part. */
+    if (fit == FIT_EXACT || (fit == FIT_PART && !c->exact))
+        c->fitting = entry;
+    c->exact += fit == FIT_EXACT;
+    c->part += fit == FIT_PART;
+}
 
-        if (fit == FIT_EXACT || (fit == FIT_PART && !exact))
-            last = &c->book->entries[i];
-        exact += fit == FIT_EXACT;
-        part += fit == FIT_PART;
-    }
-    size_t n = exact ? exact : part;
-    *found = last;
-    return n == 0 ? RESOLVED_NOT : n == 1 ? RESOLVED : RESOLVED_MANY;
+/* All have been looked at for the name that it is at. False: there is no room for the row. */
+static bool end_name(struct nspi_call *c)
+{
+    size_t n = c->exact ? c->exact : c->part;
+
+    add_mid(c, &c->mids, n == 0 ? RESOLVED_NOT : n == 1 ? RESOLVED : RESOLVED_MANY);
+    if (n == 1 && !add_row(c, &c->rows, c->fitting))
+        return false;
+    c->name++;
+    c->at = c->exact = c->part = 0;
+    return true;
 }
 
 static uint32_t run_resolve_names(struct nspi_call *c)
 {
-    struct mids mids = {0};
-    struct rows rows = {0};
     uint32_t ec = check_container(c);
+    size_t looks = 0;
 
     if (ec)
         return ec;
-    for (size_t i = 0; i < c->rq.n_names; i++) {
-        const struct nspi_entry *entry;
-        uint32_t how = resolve(c, c->rq.names[i], &entry);
-
-        if (how == RESOLVED && !add_row(c, &rows, entry))
+    while (c->name < c->rq.n_names) {
+        for (; c->at < c->book->n && looks < FITS_A_TURN; looks++)
+            look_at(c, &c->book->entries[c->at++]);
+        if (c->at < c->book->n || ++looks >= FITS_A_TURN)
+            return LATER;
+        if (!end_name(c))
             return EC_TABLE_TOO_BIG;
-        add_mid(c, &mids, how);
     }
-    put_mids(c, &mids);
-    put_rows(c, &rows);
+    put_mids(c, &c->mids);
+    put_rows(c, &c->rows);
     return EC_SUCCESS;
 }
 
@@ -722,43 +743,66 @@ static const struct {
 #undef BODY
 };
 
-static void answer(struct nspi_call *c, size_t operation, struct err e)
+static void answer(struct nspi_call *c, uint32_t ec)
 {
-    uint32_t ec = e.code == ERR_LIMIT || e.code == ERR_UNSUPPORTED ? EC_TOO_COMPLEX : EC_SUCCESS;
+    struct mapi_exchange *x = c->x;
 
-    c->r.guid = c->x->mapi->server_guid;
-    c->r.codepage = c->rq.state.codepage;
-    c->view.ephemeral = c->rq.flags & FLAG_EPHEMERAL;
-    if (!ec)
-        ec = bodies[operation].run(c);
-    nspi_response_put(&c->x->reply, bodies[operation].response, ec, &c->r);
-    endpoint_answer(c->x, c->x->reply.failed ? RESPONSE_UNKNOWN_FAILURE : RESPONSE_OK);
+    nspi_response_put(&x->reply, bodies[c->operation].response, ec, &c->r);
+    nspi_book_close(x->mapi, c->book);
+    endpoint_answer(x, x->reply.failed ? RESPONSE_UNKNOWN_FAILURE : RESPONSE_OK);
+}
+
+static void take_turn(struct task *task)
+{
+    struct nspi_call *c = (struct nspi_call *)((char *)task - offsetof(struct nspi_call, task));
+    uint32_t ec = bodies[c->operation].run(c);
+
+    if (ec == LATER)
+        executor_post(c->x->home, &c->task);
+    else
+        answer(c, ec);
+}
+
+static struct nspi_call *make_call(struct mapi_exchange *x)
+{
+    struct nspi_call *c = arena_alloc(&x->arena, sizeof *c);
+
+    c->x = x;
+    c->operation = (size_t)(x->operation - mapi_nspi_operations);
+    c->task.run = take_turn;
+    c->arena = &x->arena;
+    c->view.mapi = x->mapi;
+    c->view.host = arena_slice(&x->arena, mapi_host(x->http, x->mapi)); /* it may go before x */
+    c->r.guid = x->mapi->server_guid;
+    return c;
+}
+
+static void refuse(struct mapi_exchange *x, enum mapi_response_code code)
+{
+    x->ends_context = x->operation->needs == NEEDS_NEW;
+    endpoint_answer(x, code);
 }
 
 static void run(struct mapi_exchange *x, struct slice body)
 {
-    size_t operation = (size_t)(x->operation - mapi_nspi_operations);
-    bool binds = x->operation->needs == NEEDS_NEW;
-    struct nspi_call c = {
-        .x = x,
-        .view = {.mapi = x->mapi, .host = mapi_host(x->http, x->mapi)},
-        .arena = &x->arena,
-    };
-    struct err e = nspi_request_read(body, bodies[operation].request, &x->arena, &c.rq);
+    uint64_t age = x->operation->needs == NEEDS_NEW ? BOOK_AGE_BIND_MS : BOOK_AGE_MS;
+    struct nspi_call *c = make_call(x);
+    struct err e = nspi_request_read(body, bodies[c->operation].request, &x->arena, &c->rq);
 
     if (e.code == ERR_SYNTAX) {
-        x->ends_context = binds;
-        endpoint_answer(x, RESPONSE_INVALID_BODY);
+        refuse(x, RESPONSE_INVALID_BODY);
         return;
     }
-    if (failed(nspi_book_open(x->mapi, binds ? BOOK_AGE_BIND_MS : BOOK_AGE_MS, x->began_ms,
-                              &c.book))) {
-        x->ends_context = binds;
-        endpoint_answer(x, RESPONSE_UNKNOWN_FAILURE);
+    if (failed(nspi_book_open(x->mapi, age, x->began_ms, &c->book))) {
+        refuse(x, RESPONSE_UNKNOWN_FAILURE);
         return;
     }
-    answer(&c, operation, e);
-    nspi_book_close(x->mapi, c.book);
+    c->r.codepage = c->rq.state.codepage;
+    c->view.ephemeral = c->rq.flags & FLAG_EPHEMERAL;
+    if (failed(e)) /* a filter */
+        answer(c, EC_TOO_COMPLEX);
+    else
+        take_turn(&c->task);
 }
 
 static void run_ping(struct mapi_exchange *x, struct slice body)

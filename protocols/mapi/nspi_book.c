@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+enum { IDENTITY_MOST = 1024 };
+
 struct place {
     uint32_t mid;
     size_t at;
@@ -240,6 +242,26 @@ size_t nspi_book_find(const struct nspi_book *book, uint32_t mid)
         bsearch(&key, book_of(book)->by_mid, book->n, sizeof key, place_order);
 
     return found ? found->at : book->n;
+}
+
+static int identity_order(const void *one, const void *other)
+{
+    return slice_order(((const struct nspi_entry *)one)->person.identity,
+                       ((const struct nspi_entry *)other)->person.identity);
+}
+
+/* Canonical names are in lower case. */
+uint32_t nspi_book_mid(const struct nspi_book *book, struct slice identity)
+{
+    struct buf lower = buf_make(IDENTITY_MOST);
+
+    for (size_t i = 0; i < identity.len; i++)
+        buf_putc(&lower, ascii_lower(identity.ptr[i]));
+    const struct nspi_entry key = {.person.identity = buf_slice(&lower)}, *found = NULL;
+    if (!lower.failed && book->n)
+        found = bsearch(&key, book_of(book)->by_identity, book->n, sizeof key, identity_order);
+    buf_done(&lower);
+    return found ? found->mid : 0;
 }
 
 size_t nspi_book_seek(const struct nspi_book *book, struct slice name)

@@ -41,6 +41,9 @@ void nspi_book_close(struct mapi *mapi, const struct nspi_book *book);
 /* Its place; book->n: nobody has this id. */
 size_t nspi_book_find(const struct nspi_book *book, uint32_t mid);
 
+/* The id of who has this identity, in any case; 0: nobody. */
+uint32_t nspi_book_mid(const struct nspi_book *book, struct slice identity);
+
 /* Order of display names: <0, 0, >0 as of memcmp. */
 int nspi_name_order(const struct nspi_book *book, struct slice a, struct slice b);
 

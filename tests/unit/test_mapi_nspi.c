@@ -40,12 +40,31 @@ static struct err find(struct mapi_directory *self, struct slice name, struct ar
     return ERR(ERR_NOT_FOUND, "nobody");
 }
 
+/* user00000 and so on, of whom every hundredth is called Otto. */
+static void make_crowd(struct arena *in, struct mapi_person *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct buf name = buf_make(100);
+
+        buf_printf(&name, "user%05zu", i);
+        all[i].identity = arena_slice(in, buf_slice(&name));
+        buf_clear(&name);
+        buf_printf(&name, "%s %05zu", i % 100 ? "Anna" : "Otto", i);
+        all[i].display_name = arena_slice(in, buf_slice(&name));
+        all[i].address = all[i].identity;
+        buf_done(&name);
+    }
+}
+
 static struct err list(struct mapi_directory *self, struct arena *in, struct mapi_person **out,
                        size_t *n)
 {
     (void)self;
     *out = arena_array(in, n_people, sizeof **out);
-    memcpy(*out, people, n_people * sizeof **out);
+    if (n_people > sizeof people / sizeof *people)
+        make_crowd(in, *out, n_people);
+    else
+        memcpy(*out, people, n_people * sizeof **out);
     *n = n_people;
     return OK;
 }
@@ -104,20 +123,31 @@ static void unchunk(struct slice rest, struct buf *out)
     }
 }
 
-/* The whole answer without its framing is in `reply`; returns what is behind DONE. */
-static struct slice ask(const char *operation, struct slice body)
+static void put_request(struct buf *out, const char *operation, struct slice body)
 {
-    struct buf rq = buf_make(1 << 20);
-
-    buf_printf(&rq,
+    buf_printf(out,
                "POST /mapi/nspi/?MailboxId=x HTTP/1.1\r\nHost: mail.example.org:1443\r\n"
                "Authorization: Basic YWxpY2U6Z2F0ZXBvc3Q=\r\n"
                "Content-Type: application/mapi-http\r\nX-RequestId: {1}:1\r\n"
                "X-RequestType: %s\r\nCookie: %.*s\r\nContent-Length: %zu\r\n\r\n",
                operation, SLICE_ARG(buf_slice(&cookies)), body.len);
-    buf_put(&rq, body);
+    buf_put(out, body);
+}
+
+/* The whole answer without its framing is in `reply`; returns what is behind DONE. */
+static struct slice ask(const char *operation, struct slice body)
+{
+    struct buf rq = buf_make(1 << 20);
+
+    put_request(&rq, operation, body);
     struct slice got = fixture_say_bytes(fs, buf_slice(&rq));
     buf_done(&rq);
+    while (slice_find(got, S("\r\n\r\nC\r\nPROCESSING\r\n")) < got.len &&
+           !slice_ends(got, S("\r\n0\r\n\r\n"))) { /* it has turns */
+        test_loop_wait(fx->loop);
+        fixture_run(fs);
+        got = buf_slice(&fs->out);
+    }
     size_t end = slice_find(got, S("\r\n\r\n"));
     struct slice head = slice_head(got, end);
     keep_cookies(head);
@@ -409,6 +439,53 @@ static void filters_find_people(void **state)
     assert_int_equal(error_of(ask("GetMatches", slice_of(deep, sizeof deep))), EC_TOO_COMPLEX);
 }
 
+/* More than one turn's worth of people and of names. */
+static void many_people_are_searched_in_turns(void **state)
+{
+    static const char otto[] =
+        ZERO4 "\x01" STAT(BEGIN, ZERO4) "\0" ZERO4
+                                        "\x01" CONTENT_IS("O\0t\0t\0o\0") "\0\xFF\0\0\0\0" ZERO4;
+    struct buf body = buf_make(1 << 16);
+
+    (void)state;
+    n_people = 12345;
+    bind_book();
+    struct slice got = ask("GetMatches", slice_of(otto, sizeof otto - 1));
+    assert_int_equal(error_of(got), 0);
+    assert_bytes(slice_sub(got, 8 + 37, 5), slice_of("\xFF\x7C\0\0\0", 5)); /* 124 of them */
+
+    buf_put(&body, slice_of(ZERO4 "\x01" STAT(BEGIN, ZERO4) "\x01" ZERO4 "\x01\x03\0\0\0",
+                            4 + 1 + 36 + 10));
+    wire_put_usz(&body, S("user12344"));
+    wire_put_usz(&body, S("Otto 1"));
+    wire_put_usz(&body, S("nobody"));
+    wire_put_u32(&body, 0);
+    ASSERT_BYTES(ask("ResolveNames", buf_slice(&body)),
+                 GOOD "\xE4\x04\0\0\xFF\x03\0\0\0\x02\0\0\0\x01\0\0\0" ZERO4 "\xFF" ZERO4
+                      "\x01\0\0\0\0" ZERO4);
+    buf_done(&body);
+}
+
+/* The book is let go of, and nobody is answered. */
+static void a_client_may_leave_between_turns(void **state)
+{
+    (void)state;
+    n_people = 12345;
+    bind_book();
+    struct buf rq = buf_make(4096);
+    static const char otto[] =
+        ZERO4 "\x01" STAT(BEGIN, ZERO4) "\0" ZERO4
+                                        "\x01" CONTENT_IS("O\0t\0t\0o\0") "\0\xFF\0\0\0\0" ZERO4;
+
+    put_request(&rq, "GetMatches", slice_of(otto, sizeof otto - 1));
+    fixture_poke(fs, buf_slice(&rq));
+    buf_done(&rq);
+    fixture_session_free(fs);
+    test_loop_pump(fx->loop);
+    fs = fixture_connect(fx, mapi_session_new, AUTH_MAPI);
+    assert_int_equal(error_of(ASK("QueryColumns", ZERO4 ZERO4 ZERO4)), 0);
+}
+
 static void seeking_finds_the_first_name_that_is_not_before(void **state)
 {
     (void)state;
@@ -520,6 +597,8 @@ int main(void)
         TEST(names_as_typed_are_resolved),
         TEST(ids_stay_when_people_come_and_go),
         TEST(filters_find_people),
+        TEST(many_people_are_searched_in_turns),
+        TEST(a_client_may_leave_between_turns),
         TEST(seeking_finds_the_first_name_that_is_not_before),
         TEST(ids_are_compared_and_sorted),
         TEST(nothing_can_be_changed_and_there_are_no_templates),
