@@ -43,7 +43,7 @@ enum {
 struct visit {
     const struct cli *cli;
     struct mapi_wire wire;
-    const struct rop_logon_reply *logon;
+    struct rop_logon_reply logon;
     char **args; /* of the command */
     size_t n_args;
 };
@@ -170,7 +170,7 @@ static bool list_folders(struct visit *s, struct folders *f)
     const struct rop_get_hierarchy_table table = {.flags = TABLE_DEPTH};
 
     *f = (struct folders){.in = &s->wire.arena};
-    return open_folder_id(s, s->logon->folder_ids.ids[SUBTREE]) &&
+    return open_folder_id(s, s->logon.folder_ids.ids[SUBTREE]) &&
            rop(s, ROP_GetHierarchyTable, AT_FOLDER, AT_TABLE, &table, NULL) &&
            walk_table(s, &folder_columns, add_folder, f);
 }
@@ -502,7 +502,7 @@ static bool set_recipients(struct visit *s, const char *to)
 static int cmd_send(struct visit *s)
 {
     const struct rop_create_message create = {.codepage = 0x0FFF,
-                                              .folder = s->logon->folder_ids.ids[OUTBOX]};
+                                              .folder = s->logon.folder_ids.ids[OUTBOX]};
     const struct rop_save_message save = {.flags = 0x02}; /* KeepOpenReadWrite */
     const struct rop_submit_message submit = {0};
     struct buf body = buf_make(READ_PIECE);
@@ -666,8 +666,7 @@ static int log_on(struct visit *s, const struct action *action)
 
     if (!mapi_wire_rop(&s->wire, ROP_Logon, AT_LOGON, AT_LOGON, &logon, NULL, &fields))
         return fail_wire(s);
-    const struct rop_logon_reply reply = *(const struct rop_logon_reply *)fields;
-    s->logon = &reply;
+    s->logon = *(const struct rop_logon_reply *)fields;
     return action->run(s);
 }
 

@@ -123,7 +123,7 @@ static struct err make(struct mapi *mapi, const struct book *old, uint64_t now_m
         return e;
     }
     b->by_identity = arena_array(&b->arena, b->face.n, sizeof *b->by_identity);
-    for (size_t i = 0; i < b->face.n; i++)
+    for (size_t i = 0; people && i < b->face.n; i++)
         b->by_identity[i].person = people[i];
     number_entries(mapi->shelf, old, b);
     index_entries(b);

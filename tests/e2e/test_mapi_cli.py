@@ -1,5 +1,6 @@
 """gatepost mapi: the client that comes with the daemon, against the daemon."""
 import json
+import subprocess
 
 import gate as gates
 import pytest
@@ -68,6 +69,19 @@ def test_folders_are_those_that_imap_has(gate):
     assert {"Inbox", "Work", "Work/2026", "Work/2026/Q1", "Sent Items"} <= set(folders)
     assert (folders["Inbox"]["messages"], folders["Inbox"]["unread"]) == (1, 1)
     assert mapi(gate).stdout.splitlines()[0].split() == ["id", "messages", "unread", "folder"]
+
+
+def test_what_happens_is_told_while_one_watches(gate):
+    mapi(gate)  # the mailbox is there
+    watch = subprocess.Popen([gates.BINARY, "mapi", "alice", "watch", "--count", "1", "--password-file",
+                              gate.dir / "secret", "-c", gate.config], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    assert watch.stderr.readline() == "watching\n"
+    gate.deliver("alice", MAIL)
+    out, err = watch.communicate(timeout=gates.DEADLINE)
+    (row,) = rows(gate, "Inbox")
+    assert watch.returncode == 0 and err == ""
+    assert f" message {row['id']}" in out and out.split()[0] in ("new-mail", "created", "modified")
 
 
 def test_operations_are_told_both_ways(gate):
