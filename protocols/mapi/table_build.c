@@ -40,7 +40,7 @@ static bool is_cheap(const struct restriction *r)
 
 uint32_t table_row_cost(const struct mapi_table *t)
 {
-    bool cheap = (!t->restriction || is_cheap(t->restriction)) && !t->instances_of;
+    bool cheap = (!t->restriction || is_cheap(t->restriction)) && !t->instances_of && !t->search;
 
     for (size_t i = 0; i < t->n_orders; i++)
         cheap = cheap && table_row_is_cheap(t->orders[i].tag);
