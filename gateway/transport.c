@@ -220,7 +220,7 @@ static struct err put_into(struct transport *t, uint64_t id, struct store_prepar
     const struct store_new_message message = {.prepared = prepared,
                                               .internaldate = clock_now().wall};
     struct store_append append;
-    struct store_folder inbox;
+    struct store_folder inbox = {.fid = 0};
     struct store_read *rd;
     struct mailbox *mb;
 

@@ -52,7 +52,7 @@ static uint32_t open_object(struct rop_call *call, uint64_t fid, bool deleted)
 static struct err get_folder(struct store_read *rd, uint64_t fid, bool deleted_too,
                              struct store_folder *out)
 {
-    struct store_folder found;
+    struct store_folder found = {.fid = 0};
     struct err e = store_folder_get(rd, fid, &found);
 
     if (e.code == ERR_NOT_FOUND && deleted_too)
@@ -76,7 +76,7 @@ static bool is_seen(const struct mapi_logon *logon, struct store_read *rd,
 static uint32_t open_folder(struct rop_call *call)
 {
     const struct rop_open_folder *rq = call->fields;
-    struct store_folder folder;
+    struct store_folder folder = {.fid = 0};
     struct store_read *rd;
     uint64_t fid;
 
@@ -109,7 +109,7 @@ static uint32_t on_created(struct rop_call *call, struct store_op *op)
 /* May something be put into it? Search folders hold nothing of their own. */
 static uint32_t check_target(struct rop_call *call, uint64_t fid)
 {
-    struct store_folder folder;
+    struct store_folder folder = {.fid = 0};
     struct store_read *rd;
 
     uint32_t ec = rop_read(call, &rd);
@@ -149,7 +149,7 @@ static uint32_t create_folder(struct rop_call *call)
 /* EC_NOT_FOUND: it is not right below it. Soft-deleted ones are. */
 static uint32_t find_below(struct rop_call *call, uint64_t wire_id, uint32_t rights, uint64_t *fid)
 {
-    struct store_folder folder;
+    struct store_folder folder = {.fid = 0};
     struct store_read *rd;
 
     uint32_t ec = rop_counter(wire_id, fid);
@@ -261,7 +261,7 @@ static uint32_t on_emptied(struct rop_call *call, struct store_op *op)
 static uint32_t empty(struct rop_call *call, bool associated, bool hard)
 {
     struct store_folder_empty *op = arena_alloc(call->arena, sizeof *op);
-    struct store_folder folder;
+    struct store_folder folder = {.fid = 0};
     struct store_read *rd;
 
     uint32_t ec = rop_read(call, &rd);

@@ -40,7 +40,6 @@ static uint32_t read_criteria(struct rop_call *call, struct store_read *rd,
         return EC_NOT_SEARCH_FOLDER;
     if (!(mapi_rights(call->logon, rd, folder.fid, call->arena) & RIGHTS_SEEING))
         return EC_ACCESS_DENIED;
-    *out = (struct store_search_criteria){.scope = NULL};
     e = store_search_criteria(rd, folder.fid, call->arena, out);
     return e.code == ERR_NOT_FOUND ? EC_SUCCESS : mapi_ec_of(e);
 }
@@ -168,7 +167,7 @@ static uint32_t get_search(struct rop_call *call)
 {
     const struct rop_get_search *rq = call->fields;
     struct rop_get_search_reply *reply = call->reply;
-    struct store_search_criteria criteria;
+    struct store_search_criteria criteria = {.scope = NULL};
     struct store_read *rd;
 
     uint32_t ec = rop_read(call, &rd);

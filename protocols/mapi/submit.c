@@ -171,8 +171,8 @@ static struct slice bytes_to_send(struct arena *in, struct slice whole, size_t h
 static struct err gather_bytes(struct submitting *st, struct store_read *rd,
                                const struct message_row *row)
 {
+    struct slice whole = SLICE_EMPTY;
     struct message_meta meta;
-    struct slice whole;
 
     struct err e = store_message_meta(rd, row, &meta);
     if (!failed(e))
@@ -186,7 +186,8 @@ static struct err gather_bytes(struct submitting *st, struct store_read *rd,
 
 static bool fid_of_entry_id(const struct mapi_logon *logon, struct slice id, uint64_t *fid)
 {
-    if (id.len != ENTRY_ID_BYTES || memcmp(id.ptr + ENTRY_ID_REPLICA, logon->info.replica_guid, 16))
+    if (id.len != ENTRY_ID_BYTES ||
+        memcmp(id.ptr + ENTRY_ID_REPLICA, logon->info.replica_guid, 16) != 0)
         return false;
     *fid = 0;
     for (size_t i = 0; i < 6; i++)
