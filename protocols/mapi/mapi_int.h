@@ -172,6 +172,10 @@ extern const struct rop_handler mapi_permission_handlers[]; /* rop_permission.c 
 extern const struct rop_handler mapi_search_handlers[];     /* rop_search.c */
 extern const struct rop_handler mapi_later_handlers[];      /* rop_later.c */
 
+/* What operations do that are not there: ecNotImplemented, ecNotSupported (rop_later.c). */
+uint32_t mapi_not_served(struct rop_call *call);
+uint32_t mapi_refused(struct rop_call *call);
+
 /* ---- tables of what is at hand ---- */
 
 /*

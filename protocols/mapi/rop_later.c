@@ -6,14 +6,14 @@
  */
 #include "protocols/mapi/mapi_int.h"
 
-static uint32_t not_implemented(struct rop_call *call)
+uint32_t mapi_not_served(struct rop_call *call)
 {
     (void)call;
     return EC_NOT_IMPLEMENTED;
 }
 
 /* Rules are neither kept nor run: a client is told, and keeps those that it can run itself. */
-static uint32_t modify_rules(struct rop_call *call)
+uint32_t mapi_refused(struct rop_call *call)
 {
     (void)call;
     return EC_NOT_SUPPORTED;
@@ -33,14 +33,14 @@ static uint32_t get_rules_table(struct rop_call *call)
 
 #define LATER(rop)                                                                                 \
     {                                                                                              \
-        ROP_##rop, MAPI_ANY, 0, EC_NOT_SUPPORTED, 0, not_implemented                               \
+        ROP_##rop, MAPI_ANY, 0, EC_NOT_SUPPORTED, 0, mapi_not_served                               \
     }
 
 /* clang-format off */
 const struct rop_handler mapi_later_handlers[] = {
     {ROP_GetRulesTable, MAPI_FOLDER, 0, EC_NOT_SUPPORTED, 0, get_rules_table},
-    {ROP_ModifyRules,   MAPI_FOLDER, 0, EC_NOT_SUPPORTED, 0, modify_rules},
-    {ROP_UpdateDeferredActionMessages, MAPI_LOGON, 0, EC_NOT_SUPPORTED, 0, modify_rules},
+    {ROP_ModifyRules,   MAPI_FOLDER, 0, EC_NOT_SUPPORTED, 0, mapi_refused},
+    {ROP_UpdateDeferredActionMessages, MAPI_LOGON, 0, EC_NOT_SUPPORTED, 0, mapi_refused},
     LATER(FastTransferSourceCopyMessages),
     LATER(FastTransferSourceCopyFolder),
     LATER(FastTransferSourceCopyTo),
