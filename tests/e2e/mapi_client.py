@@ -378,6 +378,15 @@ class Mapi:
         told, self.notifications = self.notifications, []
         return told
 
+    def register(self, logon, types, fid=None, mid=0):
+        """RopRegisterNotification: of the whole mailbox, a folder, or a message in it."""
+        request = struct.pack("<BBBBHB", 0x29, 0, 0, 1, types, fid is None)
+        if fid is not None:
+            request += struct.pack("<QQ", fid, mid)
+        r, handle = self.opener(request, logon.handle)
+        self.take_notifications(r)
+        return handle
+
     def logon(self, user=None, logon_id=0):
         dn = asz("/o=Gatepost/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn="
                  + (user or self.user))
