@@ -12,7 +12,7 @@ static void end_run(struct mid_runs *runs)
 
     if (runs->n == 0)
         return;
-    varint_put(&runs->bytes, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    varint_put(&runs->bytes, (uint64_t)step << 1 ^ (step < 0 ? UINT64_MAX : 0));
     varint_put(&runs->bytes, runs->n - 1);
     runs->end = runs->first + runs->n;
     runs->n = 0;

@@ -24,12 +24,14 @@ static struct notify_source *source_of(struct mapi_context *context, struct mapi
 {
     struct notify_source **link = find_source(context, logon);
 
-    if (*link)
-        return *link;
-    *link = mem_new(sizeof **link);
-    **link = (struct notify_source){.logon = logon};
-    (*link)->end = &(*link)->scopes;
-    return *link;
+    struct notify_source *source = *link;
+
+    if (source)
+        return source;
+    source = mem_new(sizeof *source);
+    *source = (struct notify_source){.logon = logon, .end = &source->scopes};
+    *link = source;
+    return source;
 }
 
 static struct err read_now(struct notify_source *s, struct store_read **rd, uint64_t *now)
