@@ -135,13 +135,11 @@ struct sweep {
 static struct err background_step(struct store_tx *tx, struct store_op *op)
 {
     struct sweep *sweep = container_of(op, struct sweep, op);
-    struct err e = OK;
 
     sweep->batch = sweep->at;
-    if (tx->rec.doomed > 0 && op->batches > 0)
-        e = sweep_step(tx);
-    else
-        e = recover_step(tx, op->batches == 0, &sweep->batch);
+    struct err e = tx->rec.doomed > 0 && op->batches > 0
+                       ? sweep_step(tx)
+                       : recover_step(tx, op->batches == 0, &sweep->batch);
     op->more = tx->rec.doomed > 0 || sweep->batch.on;
     return e;
 }

@@ -145,8 +145,9 @@ static void put(struct held_props *props, uint32_t tag, struct held_value *value
         item = &props->items[props->n++];
         item->value = NULL;
     }
-    value_let_go(props->context, item->value);
+    struct held_value *old = item->value;
     *item = (struct held_prop){tag, value};
+    value_let_go(props->context, old);
 }
 
 uint32_t held_set(struct held_props *props, const struct store_prop *prop)

@@ -5,6 +5,7 @@
  * What is not told in its RFC 822 form is set on the message that is there, which keeps its UID.
  * Everything else makes a message with new bytes, and so a new UID (RFC 9051 2.3.1.1).
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -142,6 +143,7 @@ static void put_part(const struct mapi_part *part, const struct store_content *b
                      struct arena *in, struct store_attachment *to)
 {
     if (part->source != IN_MEMORY) {
+        assert(base && base->attachments);
         copy_attachment(&base->attachments[part->source], in, to);
         return;
     }

@@ -23,7 +23,6 @@ static struct notify_source **find_source(struct mapi_context *context,
 static struct notify_source *source_of(struct mapi_context *context, struct mapi_logon *logon)
 {
     struct notify_source **link = find_source(context, logon);
-
     struct notify_source *source = *link;
 
     if (source)

@@ -136,7 +136,7 @@ static uint32_t take_over(struct rop_call *call, struct stream_bytes *b)
         return ec;
     while (!ec && at < b->len) {
         ec = piece_at(rd, b, at, b->len - at, &piece);
-        if (!ec) {
+        if (!ec && piece.len > 0) {
             memcpy(b->data + at, piece.ptr, piece.len);
             at += piece.len;
         }

@@ -790,13 +790,14 @@ static void a_key_longer_than_ours_is_damage_and_harms_nobody(void **state)
     struct bench *b = *state;
     struct engine_partition *p = bench_partition(b, 5);
     struct job put = JOB(p, PUT("a", "1"), PUT("z", "2"));
+    static const uint8_t partition[8] = {[7] = 5};
     uint8_t key[511];
 
     job_done(b, &put);
     engine_partition_close(p);
     bench_close(b);
     memset(key, 'k', sizeof key);
-    memcpy(key, "\0\0\0\0\0\0\0\5", 8);
+    memcpy(key, partition, sizeof partition);
     put_raw(b->dir, "data", slice_of(key, sizeof key), "x", 1);
     bench_open(b);
     p = bench_partition(b, 5);

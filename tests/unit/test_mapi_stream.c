@@ -215,7 +215,7 @@ static void test_a_stored_value_is_changed_in_its_middle(void **state)
     assert_int_equal(seek(bed, STREAM, 0, 100000, NULL), EC_SUCCESS);
     assert_int_equal(write_at(bed, STREAM, S("changed"), NULL), EC_SUCCESS);
     assert_int_equal(commit(bed, STREAM), EC_SUCCESS);
-    memcpy(bytes + 100000, "changed", 7);
+    memcpy(bytes + 100000, S("changed").ptr, 7);
     assert_stored(bed, bytes, N);
     free(bytes);
 }
