@@ -996,6 +996,60 @@ static void test_what_is_unsaved_is_bounded_and_given_back(void **state)
     assert_int_equal(bed->context->held, held);
 }
 
+static void test_a_full_mailbox_and_full_memory(void **state)
+{
+    struct mapi_bed *bed = *state;
+    uint64_t most = bed->mapi->config.max_memory, mid;
+    static uint8_t bytes[4096];
+    struct store_prop data = {.tag = PR_BODY, .value.bytes = {bytes, sizeof bytes}};
+    struct store_set_quota rq;
+    enum err_code problem;
+
+    memset(bytes, 'x', sizeof bytes);
+    mapi_bed_deliver(bed, MAIL);
+    create_message(bed, MESSAGE, false);
+    store_set_quota_init(&rq);
+    rq.quota = 1;
+    assert_ok(store_run(bed->mailbox, &rq.op));
+    assert_int_equal(try_save(bed, MESSAGE, 0x02, &mid), EC_QUOTA_EXCEEDED);
+    rq.quota = 0;
+    assert_ok(store_run(bed->mailbox, &rq.op));
+    bed->mapi->config.max_memory = bed->context->held + sizeof bytes;
+    assert_int_equal(set_one(bed, MESSAGE, data, &problem), EC_NOT_ENOUGH_MEMORY);
+    bed->mapi->config.max_memory = most;
+    assert_int_equal(try_save(bed, MESSAGE, 0x02, &mid), EC_SUCCESS);
+}
+
+static void test_recipients_that_do_not_fit_are_read_later(void **state)
+{
+    enum { MANY = 600 };
+    static struct recipient got[MANY];
+    struct mapi_bed *bed = *state;
+    const struct rop_open_message_reply *reply;
+    struct recipient rows[4];
+    size_t n, have = 0;
+
+    create_message(bed, MESSAGE, false);
+    for (uint32_t i = 0; i < MANY; i += 4) {
+        for (uint32_t j = 0; j < 4; j++)
+            rows[j] = (struct recipient){.row_id = i + j,
+                                         .kind = 1,
+                                         .flags = RECIPIENT_SMTP | RECIPIENT_EMAIL,
+                                         .email = S("somebody@example.org")};
+        assert_int_equal(modify(bed, rows, 4), EC_SUCCESS);
+    }
+    uint64_t mid = save(bed, MESSAGE);
+
+    assert_int_equal(open_message(bed, MESSAGE, mid, 0, &reply), EC_SUCCESS);
+    assert_int_equal(reply->recipients, MANY);
+    assert_true(reply->rows.n > 0 && reply->rows.n < MANY);
+    while (read_rows(bed, (uint32_t)have, got + have, &n) == EC_SUCCESS) {
+        assert_int_equal(got[have].row_id, have);
+        have += n;
+    }
+    assert_int_equal(have, MANY);
+}
+
 /* ---- who may ---- */
 
 /* A log-on of somebody else to this mailbox. */
@@ -1275,6 +1329,8 @@ int main(void)
         T(test_a_message_is_composed_by_operations),
         T(test_messages_are_not_embedded_too_deep),
         T(test_what_is_unsaved_is_bounded_and_given_back),
+        T(test_a_full_mailbox_and_full_memory),
+        T(test_recipients_that_do_not_fit_are_read_later),
         T(test_rights_of_somebody_else),
         T(test_read_flags),
         T(test_the_read_flag_of_an_open_message),
