@@ -215,7 +215,8 @@ static void test_a_stored_value_is_changed_in_its_middle(void **state)
     assert_int_equal(seek(bed, STREAM, 0, 100000, NULL), EC_SUCCESS);
     assert_int_equal(write_at(bed, STREAM, S("changed"), NULL), EC_SUCCESS);
     assert_int_equal(commit(bed, STREAM), EC_SUCCESS);
-    memcpy(bytes + 100000, S("changed").ptr, 7);
+    for (size_t i = 0; i < 7; i++)
+        bytes[100000 + i] = (uint8_t) "changed"[i];
     assert_stored(bed, bytes, N);
     free(bytes);
 }
