@@ -181,21 +181,24 @@ static void ask_for_nearly_everything(void)
 {
     struct arena arena = ARENA_INIT;
 
-    (void)!arena_alloc(&arena, SIZE_MAX - 15);
+    const void *never = arena_alloc(&arena, SIZE_MAX - 15);
+    (void)never;
 }
 
 static void ask_for_more_than_everything(void)
 {
     struct arena arena = ARENA_INIT;
 
-    (void)!arena_array(&arena, SIZE_MAX / 16, 16);
+    const void *never = arena_array(&arena, SIZE_MAX / 16, 16);
+    (void)never;
 }
 
 static void ask_for_too_many_more(void)
 {
     struct arena arena = ARENA_INIT;
 
-    (void)!arena_grow(&arena, NULL, 0, SIZE_MAX, 1);
+    const void *never = arena_grow(&arena, NULL, 0, SIZE_MAX, 1);
+    (void)never;
 }
 
 static void an_arena_gives_no_less_than_it_was_asked_for(void **state)
