@@ -16,51 +16,19 @@ enum { VALUE_COST = 640 }; /* of what is beside its bytes, and the arena's first
 
 /* ---- values ---- */
 
-static bool has_bytes(uint16_t type)
-{
-    switch (type & ~PROP_MULTIPLE) {
-    case PROP_STRING8:
-    case PROP_STRING:
-    case PROP_GUID:
-    case PROP_SERVER_ID:
-    case PROP_RESTRICTION:
-    case PROP_RULE_ACTION:
-    case PROP_BINARY:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static uint64_t cost_of(const struct store_prop *prop)
 {
     uint16_t type = prop_type(prop->tag);
     uint64_t cost = VALUE_COST;
 
-    if (prop->large || (!has_bytes(type) && !(type & PROP_MULTIPLE)))
+    if (prop->large || (!prop_type_has_bytes(type) && !(type & PROP_MULTIPLE)))
         return cost;
     if (!(type & PROP_MULTIPLE))
         return cost + prop->value.bytes.len;
     for (size_t i = 0; i < prop->value.many.n; i++)
-        cost +=
-            sizeof(struct prop_value) + (has_bytes(type) ? prop->value.many.items[i].bytes.len : 0);
+        cost += sizeof(struct prop_value) +
+                (prop_type_has_bytes(type) ? prop->value.many.items[i].bytes.len : 0);
     return cost;
-}
-
-struct prop_value value_copy(uint16_t type, const struct prop_value *value, struct arena *in)
-{
-    struct prop_value copy = *value;
-
-    if (type & PROP_MULTIPLE) {
-        struct prop_value *items = arena_array(in, value->many.n, sizeof *items);
-
-        for (size_t i = 0; i < value->many.n; i++)
-            items[i] = value_copy(type & (uint16_t)~PROP_MULTIPLE, &value->many.items[i], in);
-        copy.many.items = items;
-    } else if (has_bytes(type)) {
-        copy.bytes = arena_slice(in, value->bytes);
-    }
-    return copy;
 }
 
 static uint32_t value_new(struct mapi_context *context, const struct store_prop *prop,
@@ -79,7 +47,7 @@ static uint32_t value_new(struct mapi_context *context, const struct store_prop 
     value->prop = *prop;
     value->prop.prepared = NULL;
     if (!prop->large)
-        value->prop.value = value_copy(prop_type(prop->tag), &prop->value, &value->memory);
+        value->prop.value = prop_copy(prop_type(prop->tag), &prop->value, &value->memory);
     *out = value;
     return EC_SUCCESS;
 }

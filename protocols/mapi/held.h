@@ -49,7 +49,4 @@ void held_forget(struct held_props *props, uint16_t id);
 /* Every value of a list: see held_set(). */
 uint32_t held_take(struct held_props *props, const struct store_props *from);
 
-/* A copy of a value. */
-struct prop_value value_copy(uint16_t type, const struct prop_value *value, struct arena *in);
-
 #endif

@@ -40,7 +40,7 @@ static struct store_prop copy_prop(const struct store_prop *prop, struct arena *
     struct store_prop copy = *prop;
 
     if (!prop->large)
-        copy.value = value_copy(prop_type(prop->tag), &prop->value, in);
+        copy.value = prop_copy(prop_type(prop->tag), &prop->value, in);
     return copy;
 }
 

@@ -41,7 +41,7 @@ static void add_row(struct prop_list *row, const struct store_props *props, uint
 
         if (!p->large && p->tag != PR_ATTACH_DATA && p->tag != PR_ATTACH_NUMBER &&
             p->tag != PR_ATTACH_SIZE)
-            prop_add(row, p->tag, value_copy(prop_type(p->tag), &p->value, row->in));
+            prop_add(row, p->tag, prop_copy(prop_type(p->tag), &p->value, row->in));
     }
     prop_add_number(row, PR_ATTACH_NUMBER, number);
     prop_add_number(row, PR_ATTACH_SIZE, size);

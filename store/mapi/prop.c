@@ -191,9 +191,10 @@ static void put_one(const struct storage *how, const struct prop_value *v, struc
     put_le(out, bits, how->width);
 }
 
-/* PtypObject and types that nobody knows have no bytes that would be theirs. */
-static bool has_bytes(const struct storage *how)
+bool prop_type_has_bytes(uint16_t type)
 {
+    const struct storage *how = storage_of(type & (uint16_t)~PROP_MULTIPLE);
+
     return how->form == FORM_BYTES || how->form == FORM_TEXT;
 }
 
@@ -203,7 +204,7 @@ struct prop_value prop_copy(uint16_t type, const struct prop_value *value, struc
     struct prop_value out = *value;
 
     if (!(type & PROP_MULTIPLE)) {
-        if (has_bytes(storage_of(type)))
+        if (prop_type_has_bytes(type))
             out.bytes = arena_slice(in, value->bytes);
         return out;
     }

@@ -245,6 +245,9 @@ const struct prop *prop_find(const struct prop_list *list, uint16_t id);
  */
 bool prop_type_is_stored(uint16_t type);
 
+/* Are single values of it, or each of many, text or bytes? */
+bool prop_type_has_bytes(uint16_t type);
+
 /*
  * Is this a value of its type? GUIDs have 16 bytes, text is UTF-8 without NUL. ERR_UNSUPPORTED: a
  * type that cannot be stored; ERR_INVALID: something else.
