@@ -85,30 +85,12 @@ int match_order(uint16_t type, const struct prop_value *a, const struct prop_val
     }
 }
 
-static bool holds(uint8_t relop, int order)
-{
-    switch (relop) {
-    case RELOP_LT:
-        return order < 0;
-    case RELOP_LE:
-        return order <= 0;
-    case RELOP_GT:
-        return order > 0;
-    case RELOP_GE:
-        return order >= 0;
-    case RELOP_EQ:
-        return order == 0;
-    default:
-        return order != 0;
-    }
-}
-
 /* One of many values against a single one. */
 static bool any_holds(uint8_t relop, const struct prop *many, const struct prop_value *one)
 {
     for (size_t i = 0; i < many->value.many.n; i++)
-        if (holds(relop,
-                  match_order(single(prop_type(many->tag)), &many->value.many.items[i], one)))
+        if (restriction_holds(
+                relop, match_order(single(prop_type(many->tag)), &many->value.many.items[i], one)))
             return true;
     return false;
 }
@@ -120,7 +102,7 @@ static bool compare(uint8_t relop, const struct prop *a, const struct prop *b)
     if (class_of(ta) != class_of(tb) || class_of(ta) == CLASS_NONE)
         return false;
     if (is_multiple(ta) == is_multiple(tb))
-        return holds(relop, match_order(ta, &a->value, &b->value));
+        return restriction_holds(relop, match_order(ta, &a->value, &b->value));
     return is_multiple(ta) && any_holds(relop, a, &b->value);
 }
 
@@ -147,7 +129,8 @@ static bool match_property(const struct restriction *r, struct match_source *sou
 {
     struct prop has;
 
-    return get(source, r->tag, &has) ? compare(r->relop, &has, &r->value) : holds(r->relop, -1);
+    return get(source, r->tag, &has) ? compare(r->relop, &has, &r->value)
+                                     : restriction_holds(r->relop, -1);
 }
 
 static bool match_compare(const struct restriction *r, struct match_source *source)
@@ -157,7 +140,7 @@ static bool match_compare(const struct restriction *r, struct match_source *sour
 
     if (has_a && has_b)
         return compare(r->relop, &a, &b);
-    return holds(r->relop, has_a - has_b);
+    return restriction_holds(r->relop, has_a - has_b);
 }
 
 static bool match_bits(const struct restriction *r, struct match_source *source)
@@ -216,7 +199,7 @@ static bool match_size(const struct restriction *r, struct match_source *source)
     struct prop has;
     size_t size = get(source, r->tag, &has) ? size_of(prop_type(has.tag), &has.value) : 0;
 
-    return holds(r->relop, (size > r->number) - (size < r->number));
+    return restriction_holds(r->relop, (size > r->number) - (size < r->number));
 }
 
 /* ---- content ([MS-OXCDATA] 2.12.3) ---- */

@@ -308,34 +308,16 @@ static int text_order(struct slice a, struct slice b)
     return (a.len > b.len) - (a.len < b.len);
 }
 
-static bool satisfies(uint8_t relop, int order)
-{
-    switch (relop) {
-    case RELOP_LT:
-        return order < 0;
-    case RELOP_LE:
-        return order <= 0;
-    case RELOP_GT:
-        return order > 0;
-    case RELOP_GE:
-        return order >= 0;
-    case RELOP_EQ:
-        return order == 0;
-    default:
-        return order != 0;
-    }
-}
-
 static bool compare(const struct prop *p, const struct restriction *r)
 {
     const struct prop_value *a = &p->value, *b = &r->value.value;
 
     if (is_text(p->tag) && is_text(r->value.tag))
-        return satisfies(r->relop, text_order(a->bytes, b->bytes));
+        return restriction_holds(r->relop, text_order(a->bytes, b->bytes));
     if (is_number(p->tag) && is_number(r->value.tag))
-        return satisfies(r->relop, (a->number > b->number) - (a->number < b->number));
+        return restriction_holds(r->relop, (a->number > b->number) - (a->number < b->number));
     if (prop_type(p->tag) == PROP_BINARY && prop_type(r->value.tag) == PROP_BINARY)
-        return satisfies(r->relop, slice_order(a->bytes, b->bytes));
+        return restriction_holds(r->relop, slice_order(a->bytes, b->bytes));
     return false;
 }
 

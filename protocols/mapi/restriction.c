@@ -211,6 +211,24 @@ void restriction_put(struct buf *out, const struct value_form *form, const struc
     put_children(out, form, r);
 }
 
+bool restriction_holds(uint8_t relop, int order)
+{
+    switch (relop) {
+    case RELOP_LT:
+        return order < 0;
+    case RELOP_LE:
+        return order <= 0;
+    case RELOP_GT:
+        return order > 0;
+    case RELOP_GE:
+        return order >= 0;
+    case RELOP_EQ:
+        return order == 0;
+    default:
+        return order != 0;
+    }
+}
+
 /* ---- sort orders ---- */
 
 struct sort_order sort_order_read(struct wire *w)

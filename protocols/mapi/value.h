@@ -99,6 +99,9 @@ struct err restriction_read(struct wire *w, const struct value_form *form,
                             struct restriction *out) MUST_USE;
 void restriction_put(struct buf *out, const struct value_form *form, const struct restriction *r);
 
+/* Is what is asked true of two values in this order (< 0, 0, > 0)? Of RELOP_LT to RELOP_NE. */
+bool restriction_holds(uint8_t relop, int order);
+
 /* ---- sort orders ([MS-OXCDATA] 2.13) ---- */
 
 enum { SORT_ASCENDING = 0, SORT_DESCENDING = 1, SORT_MAXIMUM_CATEGORY = 4 };
