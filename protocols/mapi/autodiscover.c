@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "protocols/mapi/endpoint.h"
 #include "protocols/mapi/url.h"
+#include "protocols/markup.h"
 
 enum { BODY_MAX = 64 * 1024, DEPTH_MAX = 16, TEXT_MAX = 1024 };
 
@@ -118,25 +119,16 @@ static struct slice text_of(const struct request *rq, enum wanted which)
 
 /* ---- responses ([MS-OXDSCLI] 2.2.4) ---- */
 
+/* Control characters are in no XML (XML 1.0 2.2). */
 static void put_escaped(struct buf *out, struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        switch (text.ptr[i]) {
-        case '&':
-            buf_puts(out, "&amp;");
-            break;
-        case '<':
-            buf_puts(out, "&lt;");
-            break;
-        case '>':
-            buf_puts(out, "&gt;");
-            break;
-        case '"':
-            buf_puts(out, "&quot;");
-            break;
-        default: /* control characters are in no XML (XML 1.0 2.2) */
+        const char *entity = markup_entity(text.ptr[i]);
+
+        if (entity)
+            buf_puts(out, entity);
+        else
             buf_putc(out, text.ptr[i] < ' ' ? ' ' : text.ptr[i]);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
  * page.c - the figures for people: one page without anything from outside, light or dark as the
  * reader has it, narrow enough for a phone.
  */
+#include "protocols/markup.h"
 #include "protocols/ops/ops.h"
 
 static const char *const head_of_page =
@@ -29,23 +30,14 @@ static const char *const head_of_page =
 
 static void put_text(struct buf *out, const char *text)
 {
-    for (; *text; text++)
-        switch (*text) {
-        case '<':
-            buf_puts(out, "&lt;");
-            break;
-        case '>':
-            buf_puts(out, "&gt;");
-            break;
-        case '&':
-            buf_puts(out, "&amp;");
-            break;
-        case '"':
-            buf_puts(out, "&quot;");
-            break;
-        default:
+    for (; *text; text++) {
+        const char *entity = markup_entity((uint8_t)*text);
+
+        if (entity)
+            buf_puts(out, entity);
+        else
             buf_putc(out, (uint8_t)*text);
-        }
+    }
 }
 
 /* 1234567 as 1,234,567. */
