@@ -15,13 +15,22 @@ struct fixture {
     struct store_read *rd;
 };
 
-static inline int setup(void **state)
+/* NULL: as bed_init(). */
+static inline int setup_with(void **state, const struct store_config *config)
 {
     struct fixture *f = mem_new(sizeof *f);
 
-    bed_init(&f->bed);
+    if (config)
+        bed_init_with(&f->bed, config);
+    else
+        bed_init(&f->bed);
     *state = f;
     return 0;
+}
+
+static inline int setup(void **state)
+{
+    return setup_with(state, NULL);
 }
 
 static inline void unread(struct fixture *f)
@@ -41,13 +50,18 @@ static inline int teardown(void **state)
     return 0;
 }
 
+static inline struct store_read *read_anew(struct fixture *f)
+{
+    unread(f);
+    assert_ok(store_read_begin(f->bed.mb, &f->rd));
+    return f->rd;
+}
+
 static inline struct store_object *open_object(struct fixture *f, uint64_t id)
 {
     struct store_object *object = NULL;
 
-    unread(f);
-    assert_ok(store_read_begin(f->bed.mb, &f->rd));
-    assert_ok(store_object_open(f->rd, id, &f->arena, &object));
+    assert_ok(store_object_open(read_anew(f), id, &f->arena, &object));
     return object;
 }
 

@@ -1,46 +1,7 @@
 /* Receive folders, permissions and search criteria. */
 #include "store/access.h"
 
-#include "tests/support/store.h"
-
-struct fixture {
-    struct bed bed;
-    struct arena arena;
-    struct store_read *rd;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_new(sizeof *f);
-
-    bed_init(&f->bed);
-    *state = f;
-    return 0;
-}
-
-static void unread(struct fixture *f)
-{
-    store_read_end(f->rd);
-    f->rd = NULL;
-}
-
-static struct store_read *read_anew(struct fixture *f)
-{
-    unread(f);
-    assert_ok(store_read_begin(f->bed.mb, &f->rd));
-    return f->rd;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    unread(f);
-    bed_done(&f->bed);
-    arena_done(&f->arena);
-    free(f);
-    return 0;
-}
+#include "tests/support/objects.h"
 
 /* ---- receive folders ---- */
 

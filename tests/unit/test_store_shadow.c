@@ -5,46 +5,12 @@
 #include <sched.h>
 
 #include "base/clock.h"
-#include "tests/support/store.h"
+#include "tests/support/objects.h"
 
-struct fixture {
-    struct bed bed;
-    struct arena arena;
-    struct store_read *rd;
-};
-
-static int setup(void **state)
+static int setup_recovering(void **state)
 {
-    struct fixture *f = mem_new(sizeof *f);
-
-    bed_init_with(&f->bed, &(struct store_config){.map_bytes = 1ull << 28,
-                                                  .recover = 14 * 86400 * FILETIME_SECOND});
-    *state = f;
-    return 0;
-}
-
-static void unread(struct fixture *f)
-{
-    store_read_end(f->rd);
-    f->rd = NULL;
-}
-
-static struct store_read *read_anew(struct fixture *f)
-{
-    unread(f);
-    assert_ok(store_read_begin(f->bed.mb, &f->rd));
-    return f->rd;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    unread(f);
-    bed_done(&f->bed);
-    arena_done(&f->arena);
-    free(f);
-    return 0;
+    return setup_with(state, &(struct store_config){.map_bytes = 1ull << 28,
+                                                    .recover = 14 * 86400 * FILETIME_SECOND});
 }
 
 /* ---- helpers ---- */
@@ -80,22 +46,6 @@ static uint64_t save(struct fixture *f, uint64_t fid, const char *subject, bool 
     rq.n = 1;
     assert_ok(store_run(f->bed.mb, &rq.op));
     return rq.saved_mid;
-}
-
-static struct store_object *open_object(struct fixture *f, uint64_t id)
-{
-    struct store_object *object = NULL;
-
-    assert_ok(store_object_open(read_anew(f), id, &f->arena, &object));
-    return object;
-}
-
-static struct store_prop get(struct fixture *f, uint64_t id, uint32_t tag)
-{
-    struct store_prop prop = {.tag = 0};
-
-    assert_ok(store_object_get(open_object(f, id), tag, &prop));
-    return prop;
 }
 
 /* The FID of a folder's shadow; 0: it has none. */
@@ -802,7 +752,7 @@ static void reserved_ids_are_given_to_nobody_else(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_recovering, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_folder_is_made_by_parent_and_name_whatever_the_case),
         TEST(a_slash_in_a_name_is_no_separator_for_imap),
