@@ -37,6 +37,7 @@ void body_done(struct mapi_body *body)
     for (size_t i = 0; i < body->n_parts; i++)
         part_done(&body->parts[i]);
     free(body->parts);
+    context_discharge(body->context, body->cost);
     body_init(body, body->context);
 }
 
@@ -55,13 +56,21 @@ void body_free(struct mapi_body *body)
     free(body);
 }
 
-struct mapi_body *body_copy(const struct mapi_body *from)
+/* Of its lists: values are charged to the context by themselves, and shared by copies. */
+static uint64_t cost_of_lists(const struct mapi_body *body)
 {
-    struct mapi_body *to = from ? body_new(from->context) : NULL;
+    uint64_t cost = sizeof *body + (body->props.n + 1) * sizeof(struct held_prop);
 
-    if (!from)
-        return NULL;
-    held_copy(&to->props, &from->props);
+    for (size_t i = 0; i < body->n_recipients; i++)
+        cost +=
+            sizeof *body->recipients + (body->recipients[i].props.n + 1) * sizeof(struct held_prop);
+    for (size_t i = 0; i < body->n_parts; i++)
+        cost += sizeof *body->parts + (body->parts[i].props.n + 1) * sizeof(struct held_prop);
+    return cost;
+}
+
+static void copy_own_recipients(const struct mapi_body *from, struct mapi_body *to)
+{
     to->recipients = mem_array(from->n_recipients + 1, sizeof *to->recipients);
     to->n_recipients = from->n_recipients;
     for (size_t i = 0; i < from->n_recipients; i++) {
@@ -69,19 +78,69 @@ struct mapi_body *body_copy(const struct mapi_body *from)
         held_init(&to->recipients[i].props, from->context);
         held_copy(&to->recipients[i].props, &from->recipients[i].props);
     }
+}
+
+static uint32_t copy_own_parts(const struct mapi_body *from, struct mapi_body *to)
+{
+    uint32_t ec = EC_SUCCESS;
+
     to->parts = mem_array(from->n_parts + 1, sizeof *to->parts);
-    to->n_parts = from->n_parts;
-    for (size_t i = 0; i < from->n_parts; i++) {
-        to->parts[i] = (struct mapi_part){.number = from->parts[i].number,
-                                          .source = from->parts[i].source,
-                                          .embedded = body_copy(from->parts[i].embedded)};
-        held_init(&to->parts[i].props, from->context);
-        held_copy(&to->parts[i].props, &from->parts[i].props);
+    for (size_t i = 0; i < from->n_parts && !ec; i++) {
+        struct mapi_part *part = &to->parts[to->n_parts++];
+
+        *part =
+            (struct mapi_part){.number = from->parts[i].number, .source = from->parts[i].source};
+        held_init(&part->props, from->context);
+        held_copy(&part->props, &from->parts[i].props);
+        ec = body_copy(from->parts[i].embedded, &part->embedded);
     }
+    return ec;
+}
+
+uint32_t body_copy(const struct mapi_body *from, struct mapi_body **out)
+{
+    *out = NULL;
+    if (!from)
+        return EC_SUCCESS;
+    uint64_t cost = cost_of_lists(from);
+    uint32_t ec = context_charge(from->context, cost);
+    if (ec)
+        return ec;
+    struct mapi_body *to = body_new(from->context);
+
+    to->cost = cost;
+    held_copy(&to->props, &from->props);
+    copy_own_recipients(from, to);
     to->own_recipients = from->own_recipients;
     to->own_parts = from->own_parts;
     to->next_number = from->next_number;
-    return to;
+    ec = copy_own_parts(from, to);
+    if (ec)
+        body_free(to);
+    else
+        *out = to;
+    return ec;
+}
+
+unsigned body_depth(const struct mapi_body *body)
+{
+    unsigned deepest = 0;
+
+    for (size_t i = 0; body && i < body->n_parts; i++) {
+        unsigned depth = body_depth(body->parts[i].embedded);
+
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return body ? deepest + 1 : 0;
+}
+
+unsigned message_depth(const struct mapi_message *message)
+{
+    unsigned depth = 1;
+
+    for (; message->inside; message = message->inside->message)
+        depth++;
+    return depth;
 }
 
 /* The row id that a recipient was saved with; those of delivered mail have none. */

@@ -44,8 +44,7 @@ static uint32_t copy_part(struct mapi_part *to, const struct mapi_part *from,
 {
     if (from->source == IN_MEMORY) {
         held_copy(&to->props, &from->props);
-        to->embedded = from->embedded ? body_copy(from->embedded) : NULL;
-        return EC_SUCCESS;
+        return body_copy(from->embedded, &to->embedded);
     }
     const struct store_attachment *attachment = &stored->attachments[from->source];
     uint32_t ec = held_take(&to->props, &attachment->props);
@@ -57,6 +56,7 @@ static uint32_t copy_parts(struct rop_call *call, struct store_read *rd, struct 
                            struct mapi_message *to)
 {
     struct mapi_body *body = &to->body;
+    unsigned depth = message_depth(to);
     struct store_content stored;
     uint32_t ec = message_content(call, rd, from, &stored);
 
@@ -77,6 +77,8 @@ static uint32_t copy_parts(struct rop_call *call, struct store_read *rd, struct 
         *part = (struct mapi_part){.number = body->next_number++, .source = IN_MEMORY};
         held_init(&part->props, body->context);
         ec = copy_part(part, &from->body.parts[i], &stored);
+        if (!ec && depth + body_depth(part->embedded) > STORE_CONTENT_DEPTH)
+            ec = EC_TOO_COMPLEX;
     }
     return ec;
 }
@@ -92,8 +94,15 @@ static bool contains(const struct mapi_message *from, const struct mapi_message 
 
 static uint32_t copy_attachment(struct mapi_attachment *from, struct mapi_attachment *to)
 {
+    struct mapi_body *embedded;
+
+    if (message_depth(to->message) + body_depth(from->embedded) > STORE_CONTENT_DEPTH)
+        return EC_TOO_COMPLEX;
+    uint32_t ec = body_copy(from->embedded, &embedded);
+    if (ec)
+        return ec;
     body_free(to->embedded);
-    to->embedded = from->embedded ? body_copy(from->embedded) : NULL;
+    to->embedded = embedded;
     return EC_SUCCESS;
 }
 

@@ -76,6 +76,7 @@ struct mapi_body {
     struct mapi_part *parts;
     size_t n_parts;
     uint32_t next_number; /* no number is given twice */
+    uint64_t cost;        /* of a copy: what it was charged for its lists */
     uint32_t uid;         /* of the mail whose parts `source` counts: another has others */
 };
 
@@ -111,7 +112,12 @@ void body_init(struct mapi_body *body, struct mapi_context *context);
 void body_done(struct mapi_body *body);
 struct mapi_body *body_new(struct mapi_context *context);
 void body_free(struct mapi_body *body); /* NULL is fine */
-struct mapi_body *body_copy(const struct mapi_body *from);
+/* NULL for NULL. EC_NOT_ENOUGH_MEMORY: the context may hold no more. */
+uint32_t body_copy(const struct mapi_body *from, struct mapi_body **out);
+/* How many messages are in one another, this one counted; 0 for NULL. */
+unsigned body_depth(const struct mapi_body *body);
+/* The same of an open one and those that it is in. */
+unsigned message_depth(const struct mapi_message *message);
 /* All of a content. */
 uint32_t body_take(struct mapi_body *body, const struct store_content *from);
 void part_done(struct mapi_part *part);

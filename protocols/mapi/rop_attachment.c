@@ -156,8 +156,7 @@ static uint32_t load_part(struct rop_call *call, const struct mapi_part *part,
     if (part->source != IN_MEMORY)
         return load_stored(call, part, a);
     held_copy(&a->props, &part->props);
-    a->embedded = body_copy(part->embedded);
-    return EC_SUCCESS;
+    return body_copy(part->embedded, &a->embedded);
 }
 
 /* False: a mode that there is not, or more than the message was opened with allows. */
@@ -276,7 +275,10 @@ static uint32_t save_attachment(struct rop_call *call)
     if (a->fresh && a->message->body.n_parts >= MESSAGE_MAX_ATTACHMENTS)
         return EC_MAX_ATTACHMENTS;
     struct store_prop changed = {.tag = PR_LAST_MODIFICATION_TIME, .value.time = call->now};
+    struct mapi_body *embedded;
     uint32_t ec = held_set(&a->props, &changed);
+    if (!ec)
+        ec = body_copy(a->embedded, &embedded);
     if (ec)
         return ec;
     struct mapi_part *part = part_for(a);
@@ -284,7 +286,7 @@ static uint32_t save_attachment(struct rop_call *call)
     *part = (struct mapi_part){.number = a->number, .source = IN_MEMORY};
     held_init(&part->props, call->context);
     held_copy(&part->props, &a->props);
-    part->embedded = body_copy(a->embedded);
+    part->embedded = embedded;
     a->message->body.parts_changed = true;
     a->fresh = false;
     a->writable = !(rq->flags & KEEP_READ_ONLY);
@@ -293,23 +295,13 @@ static uint32_t save_attachment(struct rop_call *call)
 
 /* ---- embedded messages ---- */
 
-/* How many messages it is in, the one at the top counted. */
-static unsigned depth_of(const struct mapi_attachment *a)
-{
-    unsigned depth = 1;
-
-    for (; a->message->inside; a = a->message->inside)
-        depth++;
-    return depth;
-}
-
 /* [MS-OXCMSG] 3.2.5.2 holds for them too. */
 static uint32_t make_embedded(struct rop_call *call, struct mapi_attachment *a,
                               struct mapi_message *m)
 {
     uint32_t ec = a->writable ? EC_SUCCESS : EC_ACCESS_DENIED;
 
-    if (!ec && depth_of(a) >= STORE_CONTENT_DEPTH)
+    if (!ec && message_depth(a->message) >= STORE_CONTENT_DEPTH)
         ec = EC_TOO_COMPLEX;
     if (!ec)
         ec = message_initialise(call, m);
@@ -328,8 +320,11 @@ static uint32_t load_embedded(struct rop_call *call, struct mapi_attachment *a, 
 {
     if (!a->embedded)
         return mode & OPEN_CREATE ? make_embedded(call, a, m) : EC_NOT_FOUND;
-    struct mapi_body *copy = body_copy(a->embedded);
+    struct mapi_body *copy;
+    uint32_t ec = body_copy(a->embedded, &copy);
 
+    if (ec)
+        return ec;
     body_done(&m->body);
     m->body = *copy;
     free(copy);

@@ -352,14 +352,17 @@ static uint32_t saved(struct rop_call *call, uint32_t ec)
 static uint32_t save_embedded(struct rop_call *call, struct mapi_message *m)
 {
     if (!m->inside->writable)
-        return saved(call, EC_ACCESS_DENIED);
+        return EC_ACCESS_DENIED;
     struct store_prop changed = {.tag = PR_LAST_MODIFICATION_TIME, .value.time = call->now};
+    struct mapi_body *copy;
     uint32_t ec = held_set(&m->body.props, &changed);
 
+    if (!ec)
+        ec = body_copy(&m->body, &copy);
     if (ec)
         return ec;
     body_free(m->inside->embedded);
-    m->inside->embedded = body_copy(&m->body);
+    m->inside->embedded = copy;
     return saved(call, EC_SUCCESS);
 }
 

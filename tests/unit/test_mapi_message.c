@@ -980,6 +980,57 @@ static void test_messages_are_not_embedded_too_deep(void **state)
     assert_int_equal(open_embedded(bed, ATTACHMENT, inner, 2, NULL), EC_TOO_COMPLEX);
 }
 
+static uint32_t copy_hanging(struct mapi_bed *bed, int from, int to)
+{
+    return mapi_do(bed, ROP_CopyTo, (uint8_t)from, (uint8_t)to,
+                   &(struct rop_copy_to){.subobjects = 1}, NULL);
+}
+
+/* The message in ATTACHMENT becomes one that has the message before it `copies` times. */
+static uint32_t wrap(struct mapi_bed *bed, int copies)
+{
+    uint32_t ec = EC_SUCCESS;
+
+    attach(bed, MESSAGE, OTHER);
+    assert_int_equal(open_embedded(bed, OTHER, INNER, 2, NULL), EC_SUCCESS);
+    for (int i = 0; i < copies && !ec; i++) {
+        attach(bed, INNER, EMBEDDED);
+        ec = copy_hanging(bed, ATTACHMENT, EMBEDDED);
+        if (!ec)
+            ec = save_attachment(bed, EMBEDDED);
+    }
+    if (!ec)
+        ec = try_save(bed, INNER, 0x0A, NULL);
+    return ec ? ec : copy_hanging(bed, OTHER, ATTACHMENT);
+}
+
+static uint32_t wrap_until_refused(struct mapi_bed *bed, int copies)
+{
+    uint64_t held = bed->context->held;
+    uint32_t ec = EC_SUCCESS;
+
+    create_message(bed, MESSAGE, false);
+    attach(bed, MESSAGE, ATTACHMENT);
+    assert_int_equal(open_embedded(bed, ATTACHMENT, INNER, 2, NULL), EC_SUCCESS);
+    save(bed, INNER);
+    for (int round = 0; round < 2 * STORE_CONTENT_DEPTH && !ec; round++)
+        ec = wrap(bed, copies);
+    mapi_ask(bed, ROP_Release, MESSAGE, 0, &(struct rop_release){});
+    mapi_run(bed);
+    assert_int_equal(bed->context->held, held);
+    return ec;
+}
+
+/* What is copied is neither deeper nor more than what may be made. */
+static void test_copies_are_bounded(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    assert_int_equal(wrap_until_refused(bed, 1), EC_TOO_COMPLEX);
+    bed->mapi->config.max_memory = bed->context->held + (1 << 20);
+    assert_int_equal(wrap_until_refused(bed, 2), EC_NOT_ENOUGH_MEMORY);
+}
+
 static void test_what_is_unsaved_is_bounded_and_given_back(void **state)
 {
     struct mapi_bed *bed = *state;
@@ -1328,6 +1379,7 @@ int main(void)
         T(test_a_delivered_message_in_a_message),
         T(test_a_message_is_composed_by_operations),
         T(test_messages_are_not_embedded_too_deep),
+        T(test_copies_are_bounded),
         T(test_what_is_unsaved_is_bounded_and_given_back),
         T(test_a_full_mailbox_and_full_memory),
         T(test_recipients_that_do_not_fit_are_read_later),
