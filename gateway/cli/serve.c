@@ -238,17 +238,17 @@ static void reopen_files(struct daemon *d)
         log_event(d->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("why", e.why));
 }
 
-static bool is_same_mapi(const struct mapi_config *a, const struct mapi_config *b)
-{
-    return strcmp(a->organization, b->organization) == 0 &&
-           slice_eq(slice_str(a->base_url), slice_str(b->base_url)) && a->idle_ms == b->idle_ms &&
-           a->wait_ms == b->wait_ms && a->max_contexts == b->max_contexts &&
-           a->max_objects == b->max_objects && a->max_memory == b->max_memory;
-}
-
 static bool is_same_text(const char *a, const char *b)
 {
     return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool is_same_mapi(const struct mapi_config *a, const struct mapi_config *b)
+{
+    return is_same_text(a->organization, b->organization) &&
+           is_same_text(a->base_url, b->base_url) && a->idle_ms == b->idle_ms &&
+           a->wait_ms == b->wait_ms && a->max_contexts == b->max_contexts &&
+           a->max_objects == b->max_objects && a->max_memory == b->max_memory;
 }
 
 static bool is_same_transport(const struct transport_config *a, const struct transport_config *b)
@@ -378,11 +378,13 @@ static void stop(struct daemon *d)
 {
     control_free(d->control);
     figures_free(d->figures);
-    auth_free(d->auth);
     mapi_close(d->mapi);
     transport_stop(d->transport);
     if (d->server && d->store)
         await_answers(d);
+    auth_free(d->auth); /* whoever sends or is executed still asks it for accounts */
+    if (d->server)
+        net_server_settle(d->server);
     mapi_free(d->mapi);
     transport_free(d->transport);
     logon_counters_free(d->logons);
