@@ -178,7 +178,8 @@ static struct book *take(struct nspi_shelf *shelf)
 
 static bool is_fresh(const struct book *b, uint64_t max_age_ms, uint64_t now_ms)
 {
-    return b && now_ms - b->made_ms <= max_age_ms;
+    /* It may have been made after `now`, by whoever was first. */
+    return b && now_ms <= b->made_ms + max_age_ms;
 }
 
 /* Put a new one in the place of `old`, which stays held by its user. */
