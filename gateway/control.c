@@ -14,7 +14,13 @@
 #include "base/utf.h"
 #include "gateway/net/address.h"
 
-enum { BACKLOG = 16, QUESTION_MAX = 64 * 1024, ANSWER_MAX = 64 * 1024 * 1024, PATIENCE_S = 5 };
+enum {
+    BACKLOG = 16,
+    QUESTION_MAX = 64 * 1024,
+    ANSWER_MAX = 64 * 1024 * 1024,
+    PATIENCE_S = 5,
+    RETRY_MS = 1000
+};
 
 struct control {
     const char *instance;
@@ -192,6 +198,8 @@ static void *work(void *arg)
 
         if (fd >= 0)
             serve(control, fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            poll(fds, 1, RETRY_MS); /* who knocks waits until there is room; a stop is heard */
     }
     return NULL;
 }
