@@ -386,7 +386,7 @@ static int want_hop_tls(cfg_t *cfg, cfg_opt_t *opt)
 
 static int want_next_hop(cfg_t *cfg, cfg_opt_t *opt)
 {
-    const char *found = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    const char *found = last_string(opt);
     const char *why = transport_check(found);
 
     if (!why)

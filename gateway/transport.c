@@ -372,15 +372,6 @@ static char *copy(const char *text)
     return text ? mem_str(text) : NULL;
 }
 
-static char *own_name(void)
-{
-    char name[NAME_MAX_BYTES] = "";
-
-    if (gethostname(name, sizeof name - 1) != 0 || !*name)
-        return mem_str("localhost");
-    return mem_str(name);
-}
-
 struct err transport_new(const struct transport_config *config, struct store *store,
                          struct mapi_directory *directory, struct log *log, struct transport **out)
 {
@@ -392,7 +383,7 @@ struct err transport_new(const struct transport_config *config, struct store *st
         .next_hop = copy(config->next_hop),
         .user = copy(config->user),
         .password = copy(config->password),
-        .host_name = config->host_name ? mem_str(config->host_name) : own_name(),
+        .host_name = mem_str(config->host_name),
         .tls = config->tls,
         .store = store,
         .directory = directory,

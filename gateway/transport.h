@@ -20,7 +20,7 @@ struct transport_config {
     const char *next_hop; /* smtp://host:port or smtps://host:port; NULL: none */
     enum transport_tls tls;
     const char *user, *password; /* NULL: no authentication */
-    const char *host_name;       /* NULL: the system's */
+    const char *host_name;       /* in the trace */
 };
 
 /* Can this be a next hop? What is wrong with it, or NULL. */

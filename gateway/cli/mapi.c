@@ -6,10 +6,8 @@
  * with '/' between levels; messages by their MID in hex, as `list` prints it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "gateway/cli/cli.h"
@@ -28,7 +26,6 @@ enum { AT_LOGON, AT_FOLDER, AT_TABLE, AT_MESSAGE, AT_STREAM, AT_WATCH };
 enum {
     SUBTREE = 3, /* of a log-on's FolderIds ([MS-OXCSTOR] 2.2.1.1.3) */
     OUTBOX = 5,
-    SENT = 6,
     TABLE_DEPTH = 0x04,
     ROWS_AT_A_TIME = 500,
     READ_PIECE = 0x6000,
@@ -36,7 +33,6 @@ enum {
     LINE_MOST = 1000,
     TEXT_WIDTH = 60,
     PR_FOLDER_DEPTH = 0x30050003,
-    PR_SENT_MAIL_ENTRY_ID = 0x0E0A0102,
     EVENTS_ALL = 0x007E, /* all but searches and tables */
 };
 
@@ -422,13 +418,10 @@ static int cmd_move(struct visit *s)
         return fail_wire(s);
     const struct rop_open_folder open = {.folder = to};
     move.messages = (struct rop_ids){1, &mid};
-    if (!rop(s, ROP_OpenFolder, AT_LOGON, AT_TABLE, &open, NULL))
-        return fail_wire(s);
-    uint32_t dest = s->wire.handles[AT_TABLE];
-    if (!open_folder(s, s->args[0], &from))
-        return fail_wire(s);
-    s->wire.handles[AT_TABLE] = dest;
-    if (!rop(s, ROP_MoveCopyMessages, AT_FOLDER, AT_TABLE, &move, &fields))
+    /* Where nothing is opened while the other one is looked for. */
+    if (!rop(s, ROP_OpenFolder, AT_LOGON, AT_MESSAGE, &open, NULL) ||
+        !open_folder(s, s->args[0], &from) ||
+        !rop(s, ROP_MoveCopyMessages, AT_FOLDER, AT_MESSAGE, &move, &fields))
         return fail_wire(s);
     return ((const struct rop_move_messages_reply *)fields)->partial
                ? cli_fail(s->cli, "there is no message %s in that folder", s->args[1])

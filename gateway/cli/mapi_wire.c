@@ -61,16 +61,19 @@ static bool put_pin(struct buf *pins, const char *file)
 static bool pin(struct mapi_wire *w, const struct net_tls_config *tls)
 {
     struct buf pins = buf_make(1 << 16);
+    bool good = true;
 
-    for (size_t i = 0; i < tls->n_certs; i++)
-        if (!put_pin(&pins, tls->certs[i].certificate))
-            return fail(w, "%s: no certificate can be read", tls->certs[i].certificate);
+    for (size_t i = 0; i < tls->n_certs && good; i++)
+        good = put_pin(&pins, tls->certs[i].certificate) ||
+               fail(w, "%s: no certificate can be read", tls->certs[i].certificate);
     buf_putc(&pins, 0);
-    curl_easy_setopt(w->curl, CURLOPT_PINNEDPUBLICKEY, (const char *)buf_slice(&pins).ptr);
-    curl_easy_setopt(w->curl, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(w->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    if (good) {
+        curl_easy_setopt(w->curl, CURLOPT_PINNEDPUBLICKEY, (const char *)buf_slice(&pins).ptr);
+        curl_easy_setopt(w->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(w->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     buf_done(&pins);
-    return true;
+    return good;
 }
 
 static const char *reachable(const char *address)
@@ -372,13 +375,10 @@ static bool take_reply(struct mapi_wire *w, const struct rop_def *def, struct sl
     struct wire in = wire_of(rops, &w->arena);
     struct rop_response r;
 
-    if (def->form == FORM_NONE) {
-        w->events = rops;
+    if (def->form == FORM_NONE)
         return true;
-    }
     if (failed(rop_response_read(&in, &mapi_wire_form, columns, &r)) || r.def != def)
         return fail(w, "%s: the answer is malformed", def->name);
-    w->events = in.rest;
     if (r.error) {
         const char *name = mapi_ec_name(r.error);
 

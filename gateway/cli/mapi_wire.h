@@ -16,7 +16,7 @@
 #include "protocols/mapi/ec.h"
 #include "protocols/mapi/rop.h"
 
-enum { MAPI_WIRE_HANDLES = 16, MAPI_NO_HANDLE = 0xFFFFFFFF };
+enum { MAPI_WIRE_HANDLES = 16 };
 
 struct mapi_wire {
     CURL *curl;
@@ -26,7 +26,6 @@ struct mapi_wire {
     unsigned number;                     /* of requests */
     uint32_t handles[MAPI_WIRE_HANDLES]; /* the table, sent and taken over with every Execute */
     struct arena arena;                  /* of all that was read */
-    struct slice events;                 /* what stood behind the responses of the last one */
     struct slice dn_prefix;              /* of the server's distinguished names; lives in `own` */
     struct arena own;
     char why[400];

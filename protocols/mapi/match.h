@@ -1,8 +1,7 @@
 /*
  * match.h - is something as a restriction wants it ([MS-OXCDATA] 2.12)?
  *
- * What is looked at is behind a small interface: a message, a folder, a row of the address book, a
- * recipient.
+ * What is looked at is behind a small interface: a message, a folder, a recipient.
  *
  *  - A property that is not there comes before every value: it is less than, and not equal to,
  *    whatever it is compared with; it has no bits set, and is 0 bytes long. To contain text it must

@@ -102,7 +102,7 @@ static bool read_plain(struct reading *r, char field, struct nspi_request *out)
         out->delta_requested = wire_u8(&r->w) != 0;
         return true;
     case 'u':
-        out->dn = wire_usz(&r->w);
+        wire_usz(&r->w); /* a name that decides nothing */
         return true;
     case 'M':
         out->mids = read_numbers(&r->w);
@@ -143,7 +143,6 @@ static void read_optional(struct reading *r, char field, struct nspi_request *ou
         break;
     case 'a':
     case 'w':
-        out->has_names = true;
         read_names(w, field == 'w', out);
         break;
     case 't':
@@ -151,7 +150,7 @@ static void read_optional(struct reading *r, char field, struct nspi_request *ou
         out->target = value_read_tagged(w, &r->form);
         break;
     case 'b':
-        out->dn = wire_asz(w);
+        wire_asz(w);
         break;
     case 'e':
         skip_entry_ids(w);

@@ -51,7 +51,7 @@ struct nspi_numbers {
 
 struct nspi_request {
     uint32_t flags, version, number[2];
-    bool has_state, has_version, has_mids, has_filter, has_columns, has_names, has_target;
+    bool has_state, has_version, has_mids, has_filter, has_columns, has_target;
     bool delta_requested;
     struct nspi_stat state;
     struct nspi_numbers mids, columns;
@@ -59,7 +59,6 @@ struct nspi_request {
     const struct slice *names; /* UTF-8, or as they came where they have 8 bits */
     size_t n_names;
     struct prop target;
-    struct slice dn;
 };
 
 /*
