@@ -167,7 +167,8 @@ struct err store_receive_folders(struct store_read *rd, struct arena *in,
     struct engine_cursor *cursor = engine_cursor_open(rd->engine);
 
     e = engine_seek(cursor, key_slice(&from), &key, &value);
-    while (!failed(e) && key_is_kind(key, KEY_RECEIVE) && m.n < STORE_RECEIVE_MAX) {
+    for (size_t rows = 0; !failed(e) && key_is_kind(key, KEY_RECEIVE) && rows < STORE_RECEIVE_MAX;
+         rows++) {
         e = receive_decode(value, &row);
         if (failed(e))
             break;
