@@ -545,9 +545,11 @@ struct err folder_set_name(struct store_tx *tx, struct folder_rec *rec, struct s
     if (!failed(e) && !slice_eq(taken, folder_rec_name(rec))) {
         if (rec->special != SPECIAL_NONE && rec->special < SPECIAL_ALL)
             e = ERR(ERR_DENIED, "a special folder of every mailbox");
-        else if (!failed(folder_sibling(tx->read, rec->parent, taken, &other)) && other != rec->fid)
-            e = ERR(ERR_EXISTS, "there is a folder of this name");
         else
+            e = folder_sibling(tx->read, rec->parent, taken, &other);
+        if (!failed(e) && other != rec->fid)
+            e = ERR(ERR_EXISTS, "there is a folder of this name");
+        else if (!failed(e) || e.code == ERR_NOT_FOUND)
             e = put_elsewhere(tx, rec->fid, rec->parent, taken);
         if (!failed(e))
             e = folder_load(tx->read, rec->fid, rec);
