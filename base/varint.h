@@ -37,4 +37,23 @@ static inline bool varint_take(struct slice *in, uint64_t *out)
     return false;
 }
 
+/* Bytes behind how many they are. */
+static inline void varint_put_slice(struct buf *out, struct slice bytes)
+{
+    varint_put(out, bytes.len);
+    buf_put(out, bytes);
+}
+
+/* Take them off the front of *in, where they stay. False: they are not all there. */
+static inline bool varint_take_slice(struct slice *in, struct slice *out)
+{
+    uint64_t len;
+
+    if (!varint_take(in, &len) || len > in->len)
+        return false;
+    *out = slice_head(*in, (size_t)len);
+    *in = slice_from(*in, (size_t)len);
+    return true;
+}
+
 #endif

@@ -33,8 +33,6 @@ struct err removal_add(struct store_tx *tx, struct removal *r, const struct mess
 
     if (r->kind != REMOVE_REPLACED && r->kind != REMOVE_KEPT)
         e = drop_message_keys(tx, row, &r->blobs);
-    if (r->gone.n == 0)
-        r->mids = mid_runs_make();
     uidset_add(&r->gone, row->uid, row->uid);
     mid_runs_add(&r->mids, row->mid);
     if (!(row->flags & FLAG_SEEN))
@@ -146,7 +144,7 @@ static struct err remove_from_group(struct store_tx *tx, struct removal *r, stru
 struct err remove_all(struct store_tx *tx, struct folder_rec *folder, const struct uidset *uids,
                       enum removal_kind kind)
 {
-    struct removal r = {.kind = kind};
+    struct removal r = {.kind = kind, .mids = mid_runs_make()};
     struct choice choice = {.uids = {uids, 0}};
     struct group group;
     uint64_t at = 0;
@@ -242,7 +240,7 @@ static struct err expunge_some(struct store_tx *tx, struct store_expunge *rq, st
 static struct err expunge_step(struct store_tx *tx, struct store_op *op)
 {
     struct store_expunge *rq = container_of(op, struct store_expunge, op);
-    struct removal r = {.kind = REMOVE_EXPUNGED};
+    struct removal r = {.kind = REMOVE_EXPUNGED, .mids = mid_runs_make()};
     struct folder_rec folder;
     struct err e = folder_load_open(tx, rq->fid, &folder);
 

@@ -14,8 +14,7 @@ struct err folder_special_load(struct engine_read *rd, enum store_special specia
 struct err folder_walk(struct engine_read *rd, const struct folder_path *path,
                        struct folder_rec *out, size_t *found) MUST_USE;
 
-/* A name as MAPI shows it (in the arena, or the name itself), and back: ERR_INVALID. */
-struct slice folder_name_shown(struct slice name, struct arena *in);
+/* A name as it is kept, of one that MAPI gives (in the arena, or the name itself). ERR_INVALID. */
 struct err folder_name_take(struct slice shown, struct arena *in, struct slice *out) MUST_USE;
 
 /* The child of that name, exactly or else but for case. ERR_NOT_FOUND. */

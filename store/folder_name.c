@@ -10,7 +10,8 @@
 
 #define SLASH "\xE2\x88\x95"
 
-struct slice folder_name_shown(struct slice name, struct arena *in)
+/* A name as MAPI shows it: in the arena, or the name itself. */
+static struct slice folder_name_shown(struct slice name, struct arena *in)
 {
     struct buf out = buf_make(name.len + 1);
 

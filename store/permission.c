@@ -13,29 +13,12 @@ enum { TEXT_MAX = 1000 };
 
 /* ---- bytes ---- */
 
-static void put_text(struct slice text, struct buf *out)
-{
-    varint_put(out, text.len);
-    buf_put(out, text);
-}
-
-static bool take_text(struct slice *in, struct slice *out)
-{
-    uint64_t len;
-
-    if (!varint_take(in, &len) || len > in->len)
-        return false;
-    *out = slice_head(*in, (size_t)len);
-    *in = slice_from(*in, (size_t)len);
-    return true;
-}
-
 static bool take_member(struct slice *in, struct store_permission *out)
 {
     uint64_t rights;
 
     if (!varint_take(in, &out->member) || !varint_take(in, &rights) || rights > UINT32_MAX ||
-        !take_text(in, &out->user) || !take_text(in, &out->name))
+        !varint_take_slice(in, &out->user) || !varint_take_slice(in, &out->name))
         return false;
     out->rights = (uint32_t)rights;
     return true;
@@ -75,8 +58,8 @@ static struct err save(struct store_tx *tx, uint64_t fid, const struct store_per
     for (size_t i = 0; i < n; i++) {
         varint_put(&members, all[i].member);
         varint_put(&members, all[i].rights);
-        put_text(all[i].user, &members);
-        put_text(all[i].name, &members);
+        varint_put_slice(&members, all[i].user);
+        varint_put_slice(&members, all[i].name);
     }
     put_le32(sum, crc32c(0, buf_slice(&members)));
     buf_put(&value, slice_of(sum, sizeof sum));

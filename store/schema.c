@@ -429,12 +429,6 @@ struct slice folder_rec_name(const struct folder_rec *rec)
 /* In the byte of the kind: the entry tells more than its UIDs. */
 enum { LOG_HEAD = 4 + 17, LOG_TELLS_MORE = 0x80 };
 
-static void put_sized(struct buf *out, struct slice bytes)
-{
-    varint_put(out, bytes.len);
-    buf_put(out, bytes);
-}
-
 void log_rec_encode(const struct log_rec *rec, struct buf *out)
 {
     uint8_t head[LOG_HEAD] = {0};
@@ -448,22 +442,11 @@ void log_rec_encode(const struct log_rec *rec, struct buf *out)
     varint_put(out, rec->parent);
     varint_put(out, rec->old_fid);
     varint_put(out, rec->old_parent);
-    put_sized(out, rec->uids);
-    put_sized(out, rec->mids);
+    varint_put_slice(out, rec->uids);
+    varint_put_slice(out, rec->mids);
     buf_put(out, rec->old_mids);
     if (!out->failed)
         put_le32(out->data + out->head + at, crc32c(0, slice_from(buf_slice(out), at + 4)));
-}
-
-static bool take_sized(struct slice *in, struct slice *out)
-{
-    uint64_t len;
-
-    if (!varint_take(in, &len) || len > in->len)
-        return false;
-    *out = slice_of(in->ptr, (size_t)len);
-    *in = slice_from(*in, (size_t)len);
-    return true;
 }
 
 static struct err take_more(struct slice in, struct log_rec *out)
@@ -473,8 +456,8 @@ static struct err take_more(struct slice in, struct log_rec *out)
     out->cause = (enum store_cause)in.ptr[0];
     in = slice_from(in, 1);
     if (!varint_take(&in, &out->parent) || !varint_take(&in, &out->old_fid) ||
-        !varint_take(&in, &out->old_parent) || !take_sized(&in, &out->uids) ||
-        !take_sized(&in, &out->mids))
+        !varint_take(&in, &out->old_parent) || !varint_take_slice(&in, &out->uids) ||
+        !varint_take_slice(&in, &out->mids))
         return ERR(ERR_CORRUPT, "change log entry: malformed");
     out->old_mids = in;
     return OK;
