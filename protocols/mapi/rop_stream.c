@@ -651,14 +651,14 @@ static uint32_t copy_more(struct rop_call *call)
     const struct rop_copy_to_stream *rq = call->fields;
     const struct rop_copy_to_stream_reply *reply = call->reply;
     const struct mapi_stream *from = stream_of(call->object);
-    uint64_t end = reply->read + SLICE;
+    uint64_t end = reply->read + SLICE < rq->n ? reply->read + SLICE : rq->n;
     struct store_read *rd;
     uint32_t ec = rop_read(call, &rd);
 
     if (ec)
         return ec;
-    while (!ec && reply->read < rq->n && reply->read < end && from->position < from->bytes->len)
-        ec = copy_piece(call, rd, rq->n - reply->read);
+    while (!ec && reply->read < end && from->position < from->bytes->len)
+        ec = copy_piece(call, rd, end - reply->read);
     store_read_end(rd);
     if (ec || reply->read >= rq->n || from->position >= from->bytes->len)
         return ec;
