@@ -283,11 +283,11 @@ static void stop_waiting(struct mapi_exchange *x)
 
 /* clang-format off */
 const struct mapi_operation mapi_emsmdb_operations[] = {
-    {"Connect",          NEEDS_NEW,      run_connect,    false, NULL,         NULL},
-    {"Execute",          NEEDS_SEQUENCE, run_execute,    false, NULL,         NULL},
-    {"Disconnect",       NEEDS_CONTEXT,  run_disconnect, false, NULL,         NULL},
-    {"NotificationWait", NEEDS_CONTEXT,  run_wait,       true,  stop_waiting, stop_waiting},
-    {"PING",             NEEDS_NOTHING,  run_ping,       false, NULL,         NULL},
+    {"Connect",          NEEDS_NEW,      run_connect,    NULL},
+    {"Execute",          NEEDS_SEQUENCE, run_execute,    NULL},
+    {"Disconnect",       NEEDS_CONTEXT,  run_disconnect, NULL},
+    {"NotificationWait", NEEDS_CONTEXT,  run_wait,       stop_waiting},
+    {"PING",             NEEDS_NOTHING,  run_ping,       NULL},
     {.name = NULL},
 };
 /* clang-format on */

@@ -366,10 +366,14 @@ static void be_patient(struct mapi_exchange *x)
         buf_puts(http_out(x->http), "PENDING\r\n");
         x->pending_ms = now + PENDING_TICK_MS;
     }
-    if (now >= x->wake_ms && x->operation->tick)
-        x->operation->tick(x);
-    else if (x->operation->long_wait && (http_draining(x->http) || http_client_gone(x->http)))
-        x->operation->abandoned(x);
+    if (x->operation->give_up &&
+        (now >= x->wake_ms || http_draining(x->http) || http_client_gone(x->http)))
+        x->operation->give_up(x);
+}
+
+static void wait_on(struct mapi_exchange *x)
+{
+    http_wake_at(x->http, x->pending_ms < x->wake_ms ? x->pending_ms : x->wake_ms);
 }
 
 /* The first chunk goes out before the rest is put: a client that waits sees life. */
@@ -381,7 +385,7 @@ static enum http_next go_on(struct mapi_exchange *x)
         put_done(x);
         return HTTP_DONE;
     }
-    http_wake_at(x->http, x->pending_ms < x->wake_ms ? x->pending_ms : x->wake_ms);
+    wait_on(x);
     return HTTP_WAIT;
 }
 
@@ -399,11 +403,8 @@ static enum http_next step(struct http_exchange *http, enum mapi_door door,
     if (x->stage != EXCHANGE_READS)
         return go_on(x);
     enum http_next next = read_body(x, door);
-    if (x->stage == EXCHANGE_RUNS || x->stage == EXCHANGE_ANSWERED) {
-        http_wake_at(http, x->pending_ms < x->wake_ms ? x->pending_ms : x->wake_ms);
-        if (x->stage == EXCHANGE_ANSWERED)
-            http_wake(http);
-    }
+    if (x->stage == EXCHANGE_RUNS)
+        wait_on(x);
     return next;
 }
 
@@ -429,8 +430,8 @@ static void done(struct http_exchange *http)
         return;
     }
     x->http = NULL;
-    if (x->operation->abandoned)
-        x->operation->abandoned(x);
+    if (x->operation->give_up)
+        x->operation->give_up(x);
 }
 
 const struct http_handler mapi_emsmdb_handler = {"emsmdb", sizeof(struct slot), emsmdb_step, done};

@@ -50,10 +50,11 @@ struct mapi_operation {
      * returns or later on the same thread.
      */
     void (*run)(struct mapi_exchange *x, struct slice body);
-    bool long_wait;                             /* it may be kept waiting: NotificationWait */
-    void (*abandoned)(struct mapi_exchange *x); /* nobody waits for it any more; NULL */
-    /* The time of x->wake_ms has come; NULL. */
-    void (*tick)(struct mapi_exchange *x);
+    /*
+     * Of one that may be kept waiting: answer now. The time of x->wake_ms has come, the server
+     * drains, or nobody waits for it any more. NULL: it runs to its end.
+     */
+    void (*give_up)(struct mapi_exchange *x);
 };
 
 /* Outlives the HTTP exchange that brought it where the operation goes on without. */

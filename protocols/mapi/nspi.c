@@ -812,9 +812,9 @@ static void run_ping(struct mapi_exchange *x, struct slice body)
 }
 
 const struct mapi_operation mapi_nspi_operations[] = {
-#define OPERATION(name, needs, request, response, function) {name, needs, run, false, NULL, NULL},
+#define OPERATION(name, needs, request, response, function) {name, needs, run, NULL},
     NSPI_OPERATIONS(OPERATION)
 #undef OPERATION
-        {"PING", NEEDS_NOTHING, run_ping, false, NULL, NULL},
+        {"PING", NEEDS_NOTHING, run_ping, NULL},
     {.name = NULL},
 };
