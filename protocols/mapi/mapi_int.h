@@ -60,7 +60,6 @@ struct mapi_logon {
     struct mapi_context *context;
     uint8_t id; /* LogonId: the client's choice */
     uint8_t flags;
-    uint64_t mailbox_id;
     struct mailbox *mailbox;
     struct mapi_watch *watch; /* watch.c */
     bool owner;               /* it is the mailbox of who logged on */
@@ -118,6 +117,12 @@ enum { ROP_PENDING = 0x7FFFFFFF };
  * Only where call->may_give_back, and not after it was pending.
  */
 enum { ROP_GIVE_BACK = 0x7FFFFFFE };
+
+/* The answer does not fit: no response can hold it, or this one cannot and another may. */
+static inline uint32_t rop_no_room(const struct rop_call *call)
+{
+    return call->may_give_back ? ROP_GIVE_BACK : EC_BUFFER_TOO_SMALL;
+}
 
 /* An operation that was pending is done; on its home. */
 void rop_resume(struct rop_call *call, uint32_t ec);

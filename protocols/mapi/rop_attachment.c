@@ -159,7 +159,8 @@ static uint32_t load_part(struct rop_call *call, const struct mapi_part *part,
     return body_copy(part->embedded, &a->embedded);
 }
 
-/* False: a mode that there is not, or more than the message was opened with allows. */
+/* EC_INVALID_PARAMETER: a mode that there is not; EC_ACCESS_DENIED: more than the message was
+ * opened with allows. */
 static uint32_t check_mode(uint8_t mode, bool writable, bool *out)
 {
     if (mode != OPEN_READ_ONLY && mode != OPEN_READ_WRITE && mode != OPEN_BEST)

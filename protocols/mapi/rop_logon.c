@@ -181,7 +181,6 @@ static struct mapi_logon *new_logon(const struct logging_on *st)
         .context = call->context,
         .id = call->rq->logon,
         .flags = rq->flags,
-        .mailbox_id = st->person.mailbox_id,
         .mailbox = st->open.mailbox,
         .owner = st->owner,
         .identity = mem_slice_str(st->person.identity),

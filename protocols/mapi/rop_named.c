@@ -31,11 +31,6 @@ static bool all_fit(const struct rop_call *call, size_t n)
     return n <= UINT16_MAX && 2 + 2 * n <= call->room;
 }
 
-static uint32_t no_room(const struct rop_call *call)
-{
-    return call->may_give_back ? ROP_GIVE_BACK : EC_BUFFER_TOO_SMALL;
-}
-
 /* ---- RopGetPropertyIdsFromNames (3.2.5.10) ---- */
 
 /* Some names have no id: that is told by a warning (2.2.12.2). */
@@ -58,7 +53,7 @@ static uint32_t all_ids(struct rop_call *call, struct store_read *rd)
     if (ec)
         return ec;
     if (!all_fit(call, n))
-        return no_room(call);
+        return rop_no_room(call);
     uint16_t *ids = arena_array(call->arena, n, sizeof *ids);
     for (size_t i = 0; i < n; i++)
         ids[i] = (uint16_t)(NAMED_FIRST_ID + i);
@@ -145,7 +140,7 @@ uint32_t mapi_ids_of_names(struct rop_call *call)
     uint32_t ec = EC_SUCCESS;
 
     if (!all_fit(call, rq->names.n))
-        return no_room(call);
+        return rop_no_room(call);
     uint16_t *ids = arena_array(call->arena, rq->names.n, sizeof *ids);
     ec = rop_read(call, &rd);
     if (ec)
@@ -200,7 +195,7 @@ uint32_t mapi_names_of_ids(struct rop_call *call)
         names[i] = name_of(call, rd, rq->ids.items[i]);
     store_read_end(rd);
     if (names_size(names, rq->ids.n) > call->room - 2)
-        return no_room(call);
+        return rop_no_room(call);
     reply->names = (struct rop_names){rq->ids.n, names};
     return EC_SUCCESS;
 }
@@ -258,7 +253,7 @@ static uint32_t query(struct props *p, const struct rop_query_names *rq, struct 
     }
     if (2 + 2 * wanted > p->call->room ||
         names_size(names, wanted) > p->call->room - 2 - 2 * wanted)
-        return no_room(p->call);
+        return rop_no_room(p->call);
     *out = (struct rop_named){wanted, ids, names};
     return EC_SUCCESS;
 }

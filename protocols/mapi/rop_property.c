@@ -86,12 +86,6 @@ static struct prop get_one(struct values *v, uint32_t asked)
     return ec ? error_of(asked, ec) : fit(v, asked, &has);
 }
 
-/* No response can hold it, or this one cannot and another may. */
-static uint32_t no_room(const struct rop_call *call)
-{
-    return call->may_give_back ? ROP_GIVE_BACK : EC_BUFFER_TOO_SMALL;
-}
-
 /* ---- RopGetPropertiesSpecific (3.2.5.1) ---- */
 
 /* Of a row in which every column is an error. */
@@ -124,7 +118,7 @@ static uint32_t get_specific(struct rop_call *call)
     size_t least = least_row(&rq->tags);
 
     if (least > call->room)
-        return no_room(call);
+        return rop_no_room(call);
     v.spare = call->room - least;
     uint32_t ec = props_begin(call, call->object, &v.props);
     if (ec)
@@ -144,7 +138,7 @@ static uint32_t no_room_for_all(struct rop_call *call)
 {
     if (call->first)
         call->status = EC_SERVER_OOM;
-    return no_room(call);
+    return rop_no_room(call);
 }
 
 static uint32_t list_of(struct values *v, struct store_prop **list, size_t *n)
@@ -210,7 +204,7 @@ static uint32_t get_list(struct rop_call *call)
     if (ec)
         return ec;
     if (2 + 4 * n > call->room || n > UINT16_MAX)
-        return no_room(call);
+        return rop_no_room(call);
     uint32_t *tags = arena_array(call->arena, n, sizeof *tags);
     for (size_t i = 0; i < n; i++)
         tags[i] = list[i].tag;

@@ -363,19 +363,17 @@ static void remove_at(struct mapi_body *body, size_t at)
             (--body->n_recipients - at) * sizeof *body->recipients);
 }
 
-static uint32_t put_at(struct mapi_body *body, size_t at, bool there,
-                       const struct mapi_recipient *row)
+static void put_at(struct mapi_body *body, size_t at, bool there, const struct mapi_recipient *row)
 {
     if (there) {
         held_done(&body->recipients[at].props);
         body->recipients[at] = *row;
-        return EC_SUCCESS;
+        return;
     }
     body->recipients = mem_grow(body->recipients, body->n_recipients + 1, sizeof *body->recipients);
     memmove(body->recipients + at + 1, body->recipients + at,
             (body->n_recipients++ - at) * sizeof *body->recipients);
     body->recipients[at] = *row;
-    return EC_SUCCESS;
 }
 
 static uint32_t modify_row(struct rop_call *call, struct mapi_body *body, const struct recipient *r)
@@ -392,7 +390,9 @@ static uint32_t modify_row(struct rop_call *call, struct mapi_body *body, const 
     if (!there && body->n_recipients >= MAX_RECIPIENTS)
         return EC_TOO_MANY_RECIPIENTS;
     uint32_t ec = take_row(call, r, &row);
-    return ec ? ec : put_at(body, at, there, &row);
+    if (!ec)
+        put_at(body, at, there, &row);
+    return ec;
 }
 
 static bool is_type(const struct recipient *r)
