@@ -539,7 +539,7 @@ struct err folder_set_name(struct store_tx *tx, struct folder_rec *rec, struct s
 {
     struct arena arena = ARENA_INIT;
     struct slice taken;
-    uint64_t other;
+    uint64_t other = rec->fid;
     struct err e = folder_name_take(name, &arena, &taken);
 
     if (!failed(e) && !slice_eq(taken, folder_rec_name(rec))) {
