@@ -126,6 +126,8 @@ static uint64_t row_of(struct mapi_table *t, struct store_read *rd, uint64_t ins
 
     if (!mapi_id_counter(inst, &mid))
         return inst;
+    if (t->search) /* its leaves are of many folders: table_leaf_of() */
+        return (uint32_t)mid | (uint64_t)number << 32;
     if (failed(store_message_by_mid(rd, mid, &fid, &uid)) || fid != t->place)
         return 0;
     return uid | (uint64_t)number << 32;

@@ -274,6 +274,12 @@ uint32_t table_follow(struct mapi_table *t, struct store_read *rd, const struct 
 {
     struct err e = OK;
 
+    /* Others changed between its turns: leaves are not where their keys are now. */
+    if (t->follow && t->follow->state != now->modseq) {
+        table_follow_free(t);
+        *can = false;
+        return EC_SUCCESS;
+    }
     *can = true;
     if (!t->follow)
         e = begin(t, rd, now->modseq, can);

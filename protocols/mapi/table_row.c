@@ -244,8 +244,13 @@ static bool header_get(struct table_row *row, uint32_t tag, struct prop *out)
         return give_unread(row, out);
     leaf.is_header = false;
     for (size_t i = 0; i <= row->depth; i++)
-        if (prop_id(t->orders[i].tag) == prop_id(tag))
-            return table_row_get(&leaf, t->orders[i].tag, out);
+        if (prop_id(t->orders[i].tag) == prop_id(tag)) {
+            bool has = table_row_get(&leaf, t->orders[i].tag, out);
+
+            row->object = leaf.object; /* opened once, for all its columns */
+            row->source.err = leaf.source.err;
+            return has;
+        }
     return false;
 }
 
