@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "protocols/mapi/frame.h"
+#include "protocols/mapi/notification.h"
 
 enum {
     MAX_BUFFER = 0x40000, /* [MS-OXCRPC] 3.1.4.2, in and out */
@@ -20,7 +21,6 @@ enum {
     NO_HANDLE = 0xFFFFFFFF,
     SMALL_ROOM = 64, /* of a response with lists that is not told otherwise */
     ROP_BUFFER_TOO_SMALL = 0xFF,
-    ROP_PENDING_ID = 0x6E,
 };
 
 /* ---- what was sent ---- */
@@ -301,8 +301,8 @@ static void put_notifications(struct mapi_execute *ex)
 
     if (room < PENDING_SIZE)
         return;
-    if (mapi_notify_put(ex->context, &ex->call.form, &ex->list, room - PENDING_SIZE, &ex->arena)) {
-        wire_put_u8(&ex->list, ROP_PENDING_ID);
+    if (mapi_notify_put(ex->context, &ex->list, room - PENDING_SIZE, &ex->arena)) {
+        wire_put_u8(&ex->list, ROP_PENDING_NOTIFICATIONS);
         wire_put_u16(&ex->list, 0); /* SessionIndex: there is one */
     }
 }

@@ -203,8 +203,8 @@ uint32_t mapi_table_open_rows(struct rop_call *call, struct mapi_rows *rows,
  * Put RopNotify for what happened in the context's subscriptions and tables since it was told last,
  * as many as there is room for; true: there are more. During an Execute.
  */
-bool mapi_notify_put(struct mapi_context *context, const struct value_form *form, struct buf *out,
-                     size_t room, struct arena *arena);
+bool mapi_notify_put(struct mapi_context *context, struct buf *out, size_t room,
+                     struct arena *arena);
 
 /*
  * Is there something to tell? For NotificationWait, while no Execute runs or beside one: under the

@@ -1,14 +1,6 @@
 /* notification.c - RopNotify, field by field ([MS-OXCNOTIF] 2.2.1.4.1.2). */
 #include "protocols/mapi/notification.h"
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* Of a folder, and of a message that is found in a search folder. */
 static bool has_parent(uint16_t flags)
 {
@@ -37,7 +29,7 @@ static void put_ids(struct buf *out, const struct rop_notification *n)
 
 static void put_new_mail(struct buf *out, const struct rop_notification *n)
 {
-    bool wide = !is_ascii(n->class);
+    bool wide = !slice_is_ascii(n->class);
 
     wire_put_u32(out, n->message_flags);
     wire_put_u8(out, wide);

@@ -121,21 +121,31 @@ static void note_table(struct notify_source *s, const struct mapi_table_interest
     s->tables[s->n_tables++] = *interest;
 }
 
+/* The next table of the log-on, from *i on, of which there may be news; NULL: there is none. */
+static struct mapi_object *next_table(const struct mapi_objects *o, const struct mapi_logon *logon,
+                                      size_t *i, struct mapi_table_interest *interest)
+{
+    while (*i < o->cap) {
+        struct mapi_object *object = o->slots[(*i)++];
+
+        if (object && object->kind == MAPI_TABLE && object->logon == logon &&
+            mapi_table_interest(object, interest))
+            return object;
+    }
+    return NULL;
+}
+
 /* True: there is no room for them all. A NotificationWait sees what each is interested in now. */
 static bool tell_tables(struct mapi_context *context, struct notify_source *s,
                         struct store_read *rd, struct buf *out, size_t end)
 {
-    const struct mapi_objects *o = &context->objects;
     struct mapi_table_interest interest;
+    struct mapi_object *object;
+    size_t i = 0;
     bool more = false;
 
     s->n_tables = 0;
-    for (size_t i = 0; i < o->cap; i++) {
-        struct mapi_object *object = o->slots[i];
-
-        if (!object || object->kind != MAPI_TABLE || object->logon != s->logon ||
-            !mapi_table_interest(object, &interest))
-            continue;
+    while ((object = next_table(&context->objects, s->logon, &i, &interest))) {
         note_table(s, &interest);
         if (out->len + TABLE_NOTIFY_BYTES > end)
             more = true;
@@ -197,23 +207,17 @@ static bool source_put(struct mapi_context *context, struct notify_source *s, st
 
 static bool follows_tables(const struct mapi_context *context, const struct mapi_logon *logon)
 {
-    const struct mapi_objects *o = &context->objects;
     struct mapi_table_interest interest;
 
-    for (size_t i = 0; i < o->cap; i++)
-        if (o->slots[i] && o->slots[i]->kind == MAPI_TABLE && o->slots[i]->logon == logon &&
-            mapi_table_interest(o->slots[i], &interest))
-            return true;
-    return false;
+    return next_table(&context->objects, logon, &(size_t){0}, &interest) != NULL;
 }
 
-bool mapi_notify_put(struct mapi_context *context, const struct value_form *form, struct buf *out,
-                     size_t room, struct arena *arena)
+bool mapi_notify_put(struct mapi_context *context, struct buf *out, size_t room,
+                     struct arena *arena)
 {
     size_t end = out->len + room;
     bool more = false;
 
-    (void)form;
     pthread_mutex_lock(&context->mutex);
     for (size_t i = 0; i < MAPI_LOGONS; i++) {
         struct mapi_logon *logon = context->logons[i];

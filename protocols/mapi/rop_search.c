@@ -1,6 +1,6 @@
 /* rop_search.c - what a search folder looks for: [MS-OXCFOLD] 2.2.1.4, 2.2.1.5. */
-#include "protocols/mapi/match.h"
 #include "protocols/mapi/rights.h"
+#include "protocols/mapi/rop_table_int.h"
 #include "store/access.h"
 
 enum search_flag { /* 2.2.1.4.1 */
@@ -62,12 +62,10 @@ static uint32_t check_flags(uint32_t flags)
 static uint32_t take_restriction(const struct rop_restriction *sent,
                                  struct store_search_criteria *criteria)
 {
-    if (sent->error.code == ERR_LIMIT || sent->error.code == ERR_UNSUPPORTED)
-        return EC_TOO_COMPLEX;
-    if (failed(sent->error))
-        return EC_INVALID_PARAMETER;
-    if (sent->root && failed(match_check(sent->root)))
-        return EC_TOO_COMPLEX;
+    uint32_t ec = table_restriction_ec(sent);
+
+    if (ec)
+        return ec;
     if (sent->bytes.len > 0)
         criteria->restriction = sent->bytes;
     return criteria->restriction.len > 0 ? EC_SUCCESS : EC_NOT_INITIALIZED;
