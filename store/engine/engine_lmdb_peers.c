@@ -48,6 +48,7 @@ struct lmdb_peers {
     uint64_t listed_ms;
     /* the receiving thread's */
     uint64_t seen_txn, poked_ms;
+    bool poke_owed; /* it was too soon after the last one */
 };
 
 /* ---- addresses ---- */
@@ -251,12 +252,13 @@ static bool transactions_were_made(struct lmdb_peers *ps)
     return moved;
 }
 
-/* What others delete is ours to sweep when they are gone. */
+/* What others delete is ours to sweep when they are gone: the last that they said counts most. */
 static void poke_writer(struct lmdb_peers *ps)
 {
     uint64_t now = lmdb_now_ms();
 
-    if (now < ps->poked_ms + POKE_MS)
+    ps->poke_owed = now < ps->poked_ms + POKE_MS;
+    if (ps->poke_owed)
         return;
     ps->poked_ms = now;
     lmdb_writer_poke(ps->eng);
@@ -271,7 +273,7 @@ static void turn(struct lmdb_peers *ps, bool tick)
         look = true;
     if (look)
         lmdb_notify_all(ps->eng);
-    if (look || heard)
+    if (look || heard || ps->poke_owed)
         poke_writer(ps);
 }
 
