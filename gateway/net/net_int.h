@@ -18,8 +18,8 @@ enum {
     NET_MAX_INPUT = 4 * 1024 * 1024, /* what a session may leave unused while it asks for more */
     NET_TURN_BYTES = 256 * 1024, /* output of one connection before the others have their turn */
     NET_TURN_ROUNDS = 64,        /* feeds and pulls, likewise */
-    NET_TURN_NS = 2000000,       /* and time; one feed or pull may last longer */
-    NET_LOOP_NS = 4000000,       /* of all turns before libuv looks for input again */
+    NET_TURN_NS = 250000,        /* and time; one feed or pull may last longer */
+    NET_LOOP_NS = 250000,        /* of all such turns before libuv looks for input again */
     NET_LONG_TURN_NS = 10000000, /* such a turn of the loop is told in the log, at debug */
     NET_LINGER_MS = 2000,        /* how long a closed connection may still send */
     NET_DEFLATE_IDLE_MS = 10000, /* then DEFLATE's memory is given back */
