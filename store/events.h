@@ -55,6 +55,20 @@ struct err store_events_open(struct store_read *rd, uint64_t since, bool *comple
 struct err store_events_next(struct store_events *events, struct store_event *out) MUST_USE;
 void store_events_close(struct store_events *events);
 
+/* A message that left a folder. */
+struct store_gone {
+    uint32_t uid;
+    uint64_t mid;
+};
+
+/*
+ * What left a folder after the counter value `since`, oldest first, in the arena. *complete is
+ * false where there are more than `most`, or the log does not know them all any more.
+ */
+struct err store_gone_since(struct store_read *rd, uint64_t fid, uint64_t since, size_t most,
+                            struct arena *in, struct store_gone **out, size_t *n,
+                            bool *complete) MUST_USE;
+
 /* The MIDs of an event, in order of the messages' UIDs, without more memory than this. */
 struct store_mid_walk {
     struct slice rest;

@@ -10,7 +10,38 @@ static bool has_parent(uint16_t flags)
            (where == 0 || where == (NOTIFY_MESSAGE | NOTIFY_IN_SEARCH));
 }
 
+static bool has_row(uint16_t event)
+{
+    return event == TABLE_ROW_ADDED || event == TABLE_ROW_DELETED || event == TABLE_ROW_MODIFIED;
+}
+
+static bool has_row_data(uint16_t event)
+{
+    return event == TABLE_ROW_ADDED || event == TABLE_ROW_MODIFIED;
+}
+
 /* ---- writing ---- */
+
+static void put_row_id(struct buf *out, uint16_t flags, const struct rop_row_id *id)
+{
+    wire_put_u64(out, id->fid);
+    if (flags & NOTIFY_MESSAGE) {
+        wire_put_u64(out, id->mid);
+        wire_put_u32(out, id->instance);
+    }
+}
+
+static void put_table(struct buf *out, const struct rop_notification *n)
+{
+    wire_put_u16(out, n->table_event);
+    if (has_row(n->table_event))
+        put_row_id(out, n->flags, &n->row);
+    if (has_row_data(n->table_event)) {
+        put_row_id(out, n->flags, &n->after);
+        wire_put_u16(out, (uint16_t)n->row_data.len);
+        buf_put(out, n->row_data);
+    }
+}
 
 static void put_ids(struct buf *out, const struct rop_notification *n)
 {
@@ -46,7 +77,7 @@ void rop_notification_put(struct buf *out, const struct rop_notification *n)
     wire_put_u8(out, n->logon);
     wire_put_u16(out, n->flags);
     if (n->flags & NOTIFY_TABLE) {
-        wire_put_u16(out, n->table_event);
+        put_table(out, n);
         return;
     }
     put_ids(out, n);
@@ -61,6 +92,31 @@ void rop_notification_put(struct buf *out, const struct rop_notification *n)
 }
 
 /* ---- reading ---- */
+
+static struct rop_row_id read_row_id(struct wire *w, uint16_t flags)
+{
+    struct rop_row_id id = {.fid = wire_u64(w)};
+
+    if (flags & NOTIFY_MESSAGE) {
+        id.mid = wire_u64(w);
+        id.instance = wire_u32(w);
+    }
+    return id;
+}
+
+/* False: there may be more behind it than is known. */
+static bool read_table(struct wire *w, struct rop_notification *n)
+{
+    n->table_event = wire_u16(w);
+    if (has_row(n->table_event))
+        n->row = read_row_id(w, n->flags);
+    if (has_row_data(n->table_event)) {
+        n->after = read_row_id(w, n->flags);
+        n->row_data = wire_bytes(w, wire_u16(w));
+    }
+    return has_row(n->table_event) || n->table_event == TABLE_CHANGED ||
+           n->table_event == TABLE_RESTRICTION_CHANGED;
+}
 
 static void read_ids(struct wire *w, struct rop_notification *n)
 {
@@ -103,15 +159,14 @@ static void read_body(struct wire *w, struct rop_notification *n)
 bool rop_notification_read(struct wire *w, struct rop_notification *out)
 {
     *out = (struct rop_notification){0};
-    bool is_one = wire_u8(w) == ROP_NOTIFY;
+    bool known = wire_u8(w) == ROP_NOTIFY;
 
     out->handle = wire_u32(w);
     out->logon = wire_u8(w);
     out->flags = wire_u16(w);
     if (out->flags & NOTIFY_TABLE)
-        out->table_event = wire_u16(w);
+        known = read_table(w, out) && known;
     else if (!(out->flags & NOTIFY_EXTENDED))
         read_body(w, out);
-    return is_one && !w->failed &&
-           (!(out->flags & NOTIFY_TABLE) || out->table_event == TABLE_CHANGED);
+    return known && !w->failed;
 }

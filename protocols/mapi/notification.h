@@ -28,14 +28,30 @@ enum notify_flag {
     NOTIFY_MESSAGE = 0x8000,
 };
 
-enum { TABLE_CHANGED = 1 }; /* TableEventType, without more */
+/* TableEventType. TABLE_CHANGED says no more than that. */
+enum table_event {
+    TABLE_CHANGED = 1,
+    TABLE_ROW_ADDED = 3,
+    TABLE_ROW_DELETED = 4,
+    TABLE_ROW_MODIFIED = 5,
+    TABLE_RESTRICTION_CHANGED = 7, /* only read: nothing is restricted behind a client's back */
+};
+
+/* Of a folder's row the message and the instance are not sent. */
+struct rop_row_id {
+    uint64_t fid, mid;
+    uint32_t instance;
+};
 
 /* IDs as on the wire. What the flags do not call for is not sent. */
 struct rop_notification {
     uint32_t handle; /* of the subscription, or the table */
     uint8_t logon;
-    uint16_t flags; /* enum notify_flag */
-    uint16_t table_event;
+    uint16_t flags;       /* enum notify_flag */
+    uint16_t table_event; /* enum table_event */
+    struct rop_row_id row;
+    struct rop_row_id after; /* the row before it; zeros: it is the first */
+    struct slice row_data;   /* a PropertyRow of the table's columns */
     uint64_t fid, mid, parent;
     uint64_t old_fid, old_mid, old_parent;
     uint32_t total, unread;
@@ -44,10 +60,7 @@ struct rop_notification {
 };
 
 void rop_notification_put(struct buf *out, const struct rop_notification *n);
-/*
- * One whole RopNotify. False: it is cut short, or of a table and more than TABLE_CHANGED, which
- * this side never sends.
- */
+/* One whole RopNotify. False: it is cut short, or of a kind of which the length is not known. */
 bool rop_notification_read(struct wire *w, struct rop_notification *out);
 
 #endif

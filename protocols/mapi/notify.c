@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "store/events.h"
 
-enum { TABLE_NOTIFY_BYTES = 1 + 4 + 1 + 2 + 2 };
-
 /* ---- sources and scopes ---- */
 
 static struct notify_source **find_source(struct mapi_context *context,
@@ -102,16 +100,6 @@ void notify_forget(struct mapi_logon *logon)
 
 /* ---- tables ---- */
 
-static void put_table(struct buf *out, const struct mapi_object *table)
-{
-    struct rop_notification n = {.handle = table->handle,
-                                 .logon = table->logon->id,
-                                 .flags = NOTIFY_TABLE,
-                                 .table_event = TABLE_CHANGED};
-
-    rop_notification_put(out, &n);
-}
-
 static void note_table(struct notify_source *s, const struct mapi_table_interest *interest)
 {
     if (s->n_tables == s->cap_tables) {
@@ -147,10 +135,7 @@ static bool tell_tables(struct mapi_context *context, struct notify_source *s,
     s->n_tables = 0;
     while ((object = next_table(&context->objects, s->logon, &i, &interest))) {
         note_table(s, &interest);
-        if (out->len + TABLE_NOTIFY_BYTES > end)
-            more = true;
-        else if (mapi_table_has_news(object, rd))
-            put_table(out, object);
+        more = mapi_table_tell(object, rd, out, end) || more;
     }
     return more;
 }

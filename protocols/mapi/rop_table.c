@@ -234,11 +234,12 @@ static struct rop_numbers columns_of_rows(const struct mapi_rows *rows, struct a
     return list;
 }
 
-static uint32_t query_columns(struct rop_call *call)
+static uint32_t query_columns_now(struct rop_call *call, struct mapi_table *t,
+                                  struct store_read *rd)
 {
     struct rop_query_columns_reply *reply = call->reply;
-    const struct mapi_table *t = table_of(call);
 
+    (void)rd;
     if (t->kind == TABLE_CONTENTS)
         reply->columns = (struct rop_numbers){sizeof contents_columns / sizeof *contents_columns,
                                               contents_columns};
@@ -248,6 +249,12 @@ static uint32_t query_columns(struct rop_call *call)
     else
         reply->columns = columns_of_rows(t->rows, call->arena);
     return EC_SUCCESS;
+}
+
+/* It makes a view, of which a client is told ([MS-OXCNOTIF] 3.1.4.3). */
+static uint32_t query_columns(struct rop_call *call)
+{
+    return table_use(call, query_columns_now);
 }
 
 /* ---- order (3.2.5.3) ---- */

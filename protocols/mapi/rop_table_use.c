@@ -13,8 +13,10 @@ static uint32_t use_again(struct rop_call *call)
 
     if (!ec)
         ec = table_refresh(t, rd, &more);
-    if (!ec && !more)
+    if (!ec && !more) {
+        t->followed = true; /* what it shows is known to a client from now on */
         ec = use->fn(call, t, rd);
+    }
     store_read_end(rd);
     return more || ec == TABLE_AGAIN ? rop_later(call, use_again) : ec;
 }
@@ -25,7 +27,6 @@ uint32_t table_use(struct rop_call *call, table_fn *fn)
 
     use->fn = fn;
     call->state = use;
-    table_of(call)->followed = true;
     return use_again(call);
 }
 

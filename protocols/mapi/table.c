@@ -23,6 +23,7 @@ static void table_free(struct mapi_object *object)
     struct mapi_table *t = (struct mapi_table *)object;
 
     forget(t);
+    news_free(t);
     if (t->object.logon)
         (void)table_charge(t, 0);
     if (t->rows)
@@ -67,6 +68,7 @@ uint32_t table_charge(struct mapi_table *t, uint64_t bytes)
 void table_restart(struct mapi_table *t)
 {
     forget(t);
+    news_free(t);
     free(t->bookmarks);
     t->bookmarks = NULL;
     t->n_bookmarks = 0;
@@ -233,19 +235,22 @@ static void place_in_view(const struct store_view *old, const struct store_view 
     place->lost = place->id && !store_view_seq(now, uid);
 }
 
-static uint32_t take_view(struct mapi_table *t, struct store_read *rd, uint64_t place)
+static uint32_t take_view(struct mapi_table *t, struct store_read *rd,
+                          const struct store_folder *folder)
 {
     struct store_view *view;
-    struct err e = store_view_open(rd, place, &view);
+    struct err e = store_view_open(rd, folder->fid, &view);
 
     if (failed(e))
         return mapi_ec_of(e);
+    news_of_view(t, rd, view, folder->modseq);
     place_in_view(t->view, view, &t->cursor);
     for (size_t i = 0; i < t->n_bookmarks; i++)
         place_in_view(t->view, view, &t->bookmarks[i].place);
     store_view_close(t->view);
     t->view = view;
     t->built = true;
+    t->state = folder->modseq;
     return EC_SUCCESS;
 }
 
@@ -302,11 +307,7 @@ static uint32_t refresh_contents(struct mapi_table *t, struct store_read *rd, bo
         return refresh_leaves(t, rd, &folder, more);
     if (t->built && t->state == folder.modseq)
         return EC_SUCCESS;
-    uint32_t ec = take_view(t, rd, folder.fid);
-
-    if (!ec)
-        t->state = folder.modseq;
-    return ec;
+    return take_view(t, rd, &folder);
 }
 
 uint32_t table_refresh(struct mapi_table *t, struct store_read *rd, bool *more)
@@ -321,55 +322,9 @@ uint32_t table_refresh(struct mapi_table *t, struct store_read *rd, bool *more)
 
         ec = t->built && same ? EC_SUCCESS : table_list_items(t, rd);
     }
-    if (!ec && !*more)
+    if (!ec && !*more) {
         t->told = t->state;
-    return ec;
-}
-
-/* ---- news ---- */
-
-static bool state_now(const struct mapi_table *t, struct store_read *rd, uint64_t *state)
-{
-    struct store_folder folder;
-
-    if (t->kind == TABLE_HIERARCHY) {
-        *state = store_read_version(rd);
-        return true;
+        t->news.known = true;
     }
-    if (t->kind != TABLE_CONTENTS || failed(table_folder(t, rd, &folder)))
-        return false;
-    *state = t->search ? store_read_version(rd) : folder.modseq;
-    return true;
-}
-
-static bool is_told(const struct mapi_table *t)
-{
-    return t->followed && !(t->flags & TABLE_NO_NOTIFICATIONS) &&
-           (t->kind == TABLE_HIERARCHY || t->kind == TABLE_CONTENTS);
-}
-
-bool mapi_table_has_news(struct mapi_object *object, struct store_read *rd)
-{
-    struct mapi_table *t = (struct mapi_table *)object;
-    uint64_t state;
-
-    if (!is_told(t) || !state_now(t, rd, &state) || state == t->told)
-        return false;
-    t->told = state;
-    return true;
-}
-
-bool mapi_table_interest(const struct mapi_object *object, struct mapi_table_interest *out)
-{
-    const struct mapi_table *t = (const struct mapi_table *)object;
-
-    if (!is_told(t))
-        return false;
-    *out = (struct mapi_table_interest){
-        .anything = t->kind == TABLE_HIERARCHY || t->search,
-        .fid = t->fid,
-        .associated = t->flags & TABLE_ASSOCIATED,
-        .deleted = t->of_deleted || (t->flags & TABLE_SOFT_DELETES),
-    };
-    return true;
+    return ec;
 }

@@ -10,11 +10,11 @@
 #include "protocols/mapi/mapi_int.h"
 
 /*
- * Is there something to tell a client about a table: did what it shows change since it was read, or
- * since this was true? Never of one that was opened without notifications, or from which nothing
- * was read yet, or since it was reset. `rd` is of the logon's mailbox.
+ * Put RopNotify for what changed in the rows that a client knows of a table, up to `end` bytes of
+ * `out`. True: there is more, and no room. Nothing of one that was opened without notifications, or
+ * from which nothing was read yet, or since it was reset. `rd` is of the logon's mailbox.
  */
-bool mapi_table_has_news(struct mapi_object *table, struct store_read *rd);
+bool mapi_table_tell(struct mapi_object *table, struct store_read *rd, struct buf *out, size_t end);
 
 /* What a table shows: for who looks while an Execute has it. */
 struct mapi_table_interest {

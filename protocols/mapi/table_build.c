@@ -341,6 +341,7 @@ static uint32_t finish(struct mapi_table *t, struct table_build *b)
     }
     t->built = true;
     t->unseen_loaded = false;
+    news_rebuilt(t, b->state);
     t->state = b->state;
     table_build_free(t);
     if (t->n_categories)

@@ -88,10 +88,12 @@ static void remove_leaves(struct mapi_table *t, const struct uidset *touched,
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < l->n; i++) {
-        if (uidset_has(touched, l->uids[i]) || uidset_has(gone, l->uids[i]))
+        if (uidset_has(touched, l->uids[i]) || uidset_has(gone, l->uids[i])) {
+            news_note(t, leaf_id(l, i), false);
             shrink(places, n_places, i);
-        else
+        } else {
             move_leaf(l, i, kept++);
+        }
     }
     l->n = kept;
     free(places);
@@ -165,6 +167,7 @@ static struct err insert_leaf(struct mapi_table *t, struct store_read *rd, struc
             t->n_categories ? table_key_category(t, buf_slice(&key), ends) : NO_CATEGORY;
 
         leaves_insert(t, at, row->leaf_uid, row->instance, category);
+        news_note(t, leaf_id(&t->leaves, at), true);
         if (!t->n_categories)
             each_place(t, on_insert, at, leaf_id(&t->leaves, at));
     }
@@ -257,8 +260,9 @@ static struct err begin(struct mapi_table *t, struct store_read *rd, uint64_t st
     return e;
 }
 
-static uint32_t end(struct mapi_table *t)
+static uint32_t end(struct mapi_table *t, struct store_read *rd)
 {
+    news_settle(t, rd, t->follow->state);
     t->state = t->follow->state;
     t->unseen_loaded = false;
     table_follow_free(t);
@@ -293,5 +297,5 @@ uint32_t table_follow(struct mapi_table *t, struct store_read *rd, const struct 
     }
     if (failed(e) || !*can || *more)
         return mapi_ec_of(e);
-    return end(t);
+    return end(t, rd);
 }

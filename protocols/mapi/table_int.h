@@ -21,6 +21,7 @@
 #include "protocols/mapi/context.h"
 #include "protocols/mapi/mapi_int.h"
 #include "protocols/mapi/match.h"
+#include "protocols/mapi/notification.h"
 #include "protocols/mapi/table.h"
 
 enum table_kind {
@@ -93,6 +94,31 @@ struct table_segment {
 struct table_item {
     uint64_t id; /* FID, or 1 + its number */
     uint32_t depth;
+    bool has_children; /* of a folder, */
+    uint64_t version;  /* and when it or what is in it changed last */
+};
+
+/* A row went, or came. */
+struct table_noted {
+    uint64_t id;
+    bool came;
+};
+
+/* What a client is to be told of a row. */
+struct table_change {
+    uint16_t event;        /* enum table_event */
+    struct rop_row_id row; /* counters, not as on the wire */
+    uint64_t id;           /* its name in the table */
+    uint32_t at;           /* where it is, when it is told */
+};
+
+struct table_news {
+    bool known; /* rows were made that a client may have seen */
+    bool all;   /* it is to be told that the table has changed */
+    struct table_change *changes;
+    size_t n, cap;
+    struct table_noted *noted; /* since it began to follow */
+    size_t n_noted;
 };
 
 struct mapi_table {
@@ -102,7 +128,8 @@ struct mapi_table {
     uint64_t fid;
     bool of_deleted; /* the folder is a soft-deleted one */
     bool followed;   /* a client looks at it */
-    uint64_t told;   /* the state that it knows, or was told of */
+    uint64_t told;   /* the state that it knows, or was told of; but for */
+    struct table_news news;
     /* what it shall be */
     uint32_t *columns; /* NULL: they were not set */
     size_t n_columns;
@@ -177,6 +204,23 @@ static inline uint64_t leaf_id(const struct table_leaves *leaves, uint32_t i)
 {
     return leaves->uids[i] | (uint64_t)(leaves->instances ? leaves->instances[i] : 0) << 32;
 }
+
+/* ---- table_news.c: what is told of it ---- */
+
+/* A leaf went or came, while the table follows. */
+void news_note(struct mapi_table *t, uint64_t id, bool came);
+/* What was noted is all that has changed since t->state; it is `state` now. */
+void news_settle(struct mapi_table *t, struct store_read *rd, uint64_t state);
+/* It was made anew. */
+void news_rebuilt(struct mapi_table *t, uint64_t state);
+/* It is about to show another view. */
+void news_of_view(struct mapi_table *t, struct store_read *rd, const struct store_view *now,
+                  uint64_t state);
+/* It is about to show other folders. */
+void news_of_items(struct mapi_table *t, const struct table_item *now, uint32_t n);
+/* More has changed than can be told row by row. */
+void news_all(struct mapi_table *t);
+void news_free(struct mapi_table *t);
 
 /* ---- table_leaf.c: the list of leaves ---- */
 

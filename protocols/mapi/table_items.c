@@ -50,6 +50,16 @@ static bool is_seen(struct listing *list, const struct store_folder *folder)
            (mapi_rights(logon, list->rd, folder->fid, &list->in) & RIGHTS_SEEING);
 }
 
+static struct table_item item_of(const struct store_folder *folder, uint32_t depth)
+{
+    return (struct table_item){
+        .id = folder->fid,
+        .depth = depth,
+        .has_children = folder->has_children,
+        .version = folder->cn > folder->modseq ? folder->cn : folder->modseq,
+    };
+}
+
 /*
  * The folders below one, each before those below it. The first level has PidTagDepth 1: the depth
  * is counted from the folder that the table was opened on.
@@ -65,7 +75,7 @@ static struct err add_folders(struct listing *list, uint64_t fid, uint32_t depth
     for (size_t i = 0; i < n && !failed(e); i++) {
         if (!is_seen(list, &children[i]))
             continue;
-        e = add_matching(list, (struct table_item){children[i].fid, depth});
+        e = add_matching(list, item_of(&children[i], depth));
         if (!failed(e) && (list->t->flags & TABLE_DEPTH) && children[i].has_children)
             e = add_folders(list, children[i].fid, depth + 1);
     }
@@ -77,7 +87,7 @@ static struct err add_rows(struct listing *list)
     struct err e = OK;
 
     for (size_t i = 0; i < list->t->rows->n && !failed(e); i++)
-        e = add_matching(list, (struct table_item){i + 1, 0});
+        e = add_matching(list, (struct table_item){.id = i + 1});
     return e;
 }
 
@@ -96,6 +106,7 @@ uint32_t table_list_items(struct mapi_table *t, struct store_read *rd)
         free(list.items);
         return ec;
     }
+    news_of_items(t, list.items, list.n);
     free(t->items);
     t->items = list.items;
     t->n_items = list.n;

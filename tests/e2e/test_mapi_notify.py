@@ -90,8 +90,11 @@ def test_a_table_that_was_read_wakes_who_waits(gate, session):
     start_waiting(m)
     deliver(gate)
     assert is_woken(m)
-    told = m.poll()
-    assert [(n.type, n.event, n.handle) for n in told] == [(TABLE, 1, table)]
+    row, = m.poll()
+    assert (row.type, row.event, row.handle) == (TABLE, 3, table)
+    assert row.row_folder == logon.folders[mapi_client.INBOX]
+    seen, = m.rows(m.contents_table(inbox), [mapi_client.PR_MID])
+    assert row.row_message == seen[mapi_client.PR_MID]
 
 
 def test_another_session_of_the_mailbox_is_woken_and_another_mailbox_is_not(gate, session):

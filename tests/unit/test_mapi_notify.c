@@ -480,36 +480,260 @@ static void only_what_concerns_somebody_is_pending(void **state)
 
 /* ---- tables ---- */
 
-/* 3.1.4.3: tables that are looked at are subscribed to; TableChanged is enough. */
-static void tables_that_change_are_told(void **state)
+enum { INBOX = 1, TABLE = 2, SILENT = 3 };
+
+static const uint32_t mid_column[] = {PR_MID};
+
+static uint32_t set_columns(struct world *w, uint8_t slot, const uint32_t *columns, size_t n)
+{
+    struct rop_set_columns rq = {.columns = {n, columns}};
+
+    return mapi_do(w->bed, ROP_SetColumns, slot, slot, &rq, NULL);
+}
+
+static void open_folder(struct world *w, uint8_t slot, uint64_t fid)
+{
+    struct rop_open_folder rq = {.folder = fid};
+
+    assert_int_equal(mapi_do(w->bed, ROP_OpenFolder, 0, slot, &rq, NULL), EC_SUCCESS);
+}
+
+/* A contents table of the Inbox with that column, at which nobody looks yet. */
+static void open_table(struct world *w, uint8_t slot, uint8_t flags, const uint32_t *columns,
+                       size_t n)
+{
+    struct rop_get_contents_table get = {.flags = flags};
+
+    open_folder(w, INBOX, w->bed->inbox);
+    assert_int_equal(mapi_do(w->bed, ROP_GetContentsTable, INBOX, slot, &get, NULL), EC_SUCCESS);
+    assert_int_equal(set_columns(w, slot, columns, n), EC_SUCCESS);
+}
+
+static void look_at(struct world *w, uint8_t slot)
+{
+    assert_int_equal(mapi_do(w->bed, ROP_QueryPosition, slot, slot, NULL, NULL), EC_SUCCESS);
+}
+
+/* A row of mid_column behind another (0: the first): TableRowAdded 3, TableRowModified 5. */
+static void want_row(struct world *w, uint8_t slot, unsigned event, uint64_t mid, uint64_t after)
+{
+    uint64_t inbox = w->bed->inbox;
+
+    want(w, slot, "22884884218", 0x8100, event, inbox, mid, 0, after ? inbox : (uint64_t)0, after,
+         0, 9, 0, mid);
+}
+
+/* TableRowDeleted */
+static void want_gone(struct world *w, uint8_t slot, uint64_t mid)
+{
+    want(w, slot, "22884", 0x8100, 4, w->bed->inbox, mid, 0);
+}
+
+/* 3.1.4.3: a table is told of from when it is looked at, and never where that is not wanted. */
+static void tables_that_are_looked_at_are_told(void **state)
 {
     struct world *w = *state;
-    struct rop_open_folder open = {.folder = w->bed->inbox};
-    struct rop_get_contents_table get = {.flags = 0}, silent = {.flags = 0x10};
-    static const uint32_t columns[] = {0x674A0014};
-    struct rop_set_columns set = {.columns = {1, columns}};
 
-    mapi_ask(w->bed, ROP_OpenFolder, 0, 1, &open);
-    mapi_ask(w->bed, ROP_GetContentsTable, 1, 2, &get);
-    mapi_ask(w->bed, ROP_GetContentsTable, 1, 3, &silent);
-    mapi_ask(w->bed, ROP_SetColumns, 2, 2, &set);
-    mapi_ask(w->bed, ROP_SetColumns, 3, 3, &set);
-    assert_told(w);
-    mapi_bed_deliver(w->bed, mail); /* no row was read yet */
+    open_table(w, TABLE, 0, mid_column, 1);
+    open_table(w, SILENT, 0x10, mid_column, 1);
+    uint64_t first = mapi_bed_deliver(w->bed, mail); /* no row was read yet */
     assert_false(is_pending(w));
     assert_told(w);
-    mapi_ask(w->bed, ROP_QueryPosition, 2, 2, NULL);
-    mapi_ask(w->bed, ROP_QueryPosition, 3, 3, NULL);
+    look_at(w, TABLE);
+    look_at(w, SILENT);
     assert_told(w);
     assert_false(is_pending(w));
-    mapi_bed_deliver(w->bed, mail);
+    uint64_t second = mapi_bed_deliver(w->bed, mail);
     assert_true(is_pending(w));
-    want(w, 2, "22", 0x0100, 1);
+    want_row(w, TABLE, 3, second, first);
     assert_told(w);
     assert_told(w);
     assert_false(is_pending(w));
     create(w, fixture_inbox(w->bed->mailbox), "x"); /* not in the table */
     assert_false(is_pending(w));
+    assert_told(w);
+}
+
+/* 2.2.1.4.1.2: what goes and what changes; of the first row nothing stands before. */
+static void rows_that_change_and_go_are_told(void **state)
+{
+    struct world *w = *state;
+    uint64_t first = mapi_bed_deliver(w->bed, mail), second = mapi_bed_deliver(w->bed, mail);
+
+    open_table(w, TABLE, 0, mid_column, 1);
+    look_at(w, TABLE);
+    set_flags(w, 1, FLAG_FLAGGED);
+    want_row(w, TABLE, 5, first, 0);
+    assert_told(w);
+    set_flags(w, 2, FLAG_SEEN);
+    set_flags(w, 1, FLAG_SEEN);
+    want_row(w, TABLE, 5, first, 0);
+    want_row(w, TABLE, 5, second, first);
+    assert_told(w);
+    fixture_expunge(w->bed->fx, FIXTURE_ALICE, 1, 1);
+    uint64_t third = mapi_bed_deliver(w->bed, mail);
+    want_gone(w, TABLE, first);
+    want_row(w, TABLE, 3, third, second);
+    assert_told(w);
+    fixture_expunge(w->bed->fx, FIXTURE_ALICE, 2, 3);
+    want_gone(w, TABLE, second);
+    want_gone(w, TABLE, third);
+    assert_told(w);
+    mapi_bed_deliver(w->bed, mail); /* what came and went meanwhile is no news */
+    fixture_expunge(w->bed->fx, FIXTURE_ALICE, 4, 4);
+    assert_told(w);
+}
+
+/* What a client reads itself does not hide from it what had changed in the rows before. */
+static void rows_are_told_that_were_seen_first(void **state)
+{
+    struct world *w = *state;
+    uint64_t first = mapi_bed_deliver(w->bed, mail);
+
+    open_table(w, TABLE, 0, mid_column, 1);
+    look_at(w, TABLE);
+    set_flags(w, 1, FLAG_FLAGGED);
+    want_row(w, TABLE, 5, first, 0);
+    mapi_ask(w->bed, ROP_QueryPosition, TABLE, TABLE, NULL);
+    assert_told(w);
+}
+
+/* A message whose content is saved anew is the same row, though IMAP sees another message. */
+static void tables_that_are_sorted_or_restricted_are_told_by_rows(void **state)
+{
+    struct world *w = *state;
+    struct sort_order down = {PR_SUBJECT, SORT_DESCENDING};
+    struct rop_sort_table sort = {.orders = {1, 0, 0, &down}};
+    struct rop_restrict_table unread = {
+        .restriction = {.bytes = S("\x04\4\x0B\0\x69\x0E\x0B\0\x69\x0E\0")}};
+
+    open_table(w, TABLE, 0, mid_column, 1);
+    assert_int_equal(mapi_do(w->bed, ROP_SortTable, TABLE, TABLE, &sort, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(w->bed, ROP_Restrict, TABLE, TABLE, &unread, NULL), EC_SUCCESS);
+    look_at(w, TABLE);
+    uint64_t b = mapi_bed_deliver(w->bed, "Subject: b\r\n\r\n");
+    uint64_t c = mapi_bed_deliver(w->bed, "Subject: c\r\n\r\n");
+    uint64_t a = mapi_bed_deliver(w->bed, "Subject: a\r\n\r\n");
+    want_row(w, TABLE, 3, c, 0);
+    want_row(w, TABLE, 3, b, c);
+    want_row(w, TABLE, 3, a, b);
+    assert_told(w);
+    set_flags(w, 1, FLAG_SEEN); /* it does not fit any more */
+    set_flags(w, 3, FLAG_FLAGGED);
+    want_gone(w, TABLE, b);
+    want_row(w, TABLE, 5, a, c);
+    assert_told(w);
+    fixture_expunge(w->bed->fx, FIXTURE_ALICE, 3, 3);
+    want_gone(w, TABLE, a);
+    assert_told(w);
+}
+
+/* 3.1.4.3: where it is not feasible to tell more, TableChanged; so with many changes, */
+static void many_changes_are_told_as_one(void **state)
+{
+    struct world *w = *state;
+
+    open_table(w, TABLE, 0, mid_column, 1);
+    look_at(w, TABLE);
+    fixture_deliver_many(w->bed->fx, FIXTURE_ALICE, slice_str(mail), 70);
+    want(w, TABLE, "22", 0x0100, 1);
+    assert_told(w);
+    assert_told(w);
+    uint64_t last = mapi_bed_deliver(w->bed, mail);
+    want_row(w, TABLE, 3, last, mid_of(w, fixture_inbox(w->bed->mailbox), 70));
+    assert_told(w);
+}
+
+/* and under headers. */
+static void tables_with_categories_are_told_as_one(void **state)
+{
+    struct world *w = *state;
+    struct sort_order up = {PR_SUBJECT, SORT_ASCENDING};
+    struct rop_sort_table sort = {.orders = {1, 1, 1, &up}};
+
+    open_table(w, TABLE, 0, mid_column, 1);
+    assert_int_equal(mapi_do(w->bed, ROP_SortTable, TABLE, TABLE, &sort, NULL), EC_SUCCESS);
+    look_at(w, TABLE);
+    mapi_bed_deliver(w->bed, mail);
+    want(w, TABLE, "22", 0x0100, 1);
+    assert_told(w);
+    look_at(w, TABLE);
+    assert_told(w);
+}
+
+/* After RopResetTable nothing, until it is looked at again; RopQueryColumnsAll does that, too. */
+static void tables_that_were_reset_are_silent(void **state)
+{
+    struct world *w = *state;
+
+    open_table(w, TABLE, 0, mid_column, 1);
+    assert_int_equal(mapi_do(w->bed, ROP_QueryColumnsAll, TABLE, TABLE, NULL, NULL), EC_SUCCESS);
+    uint64_t first = mapi_bed_deliver(w->bed, mail);
+    want_row(w, TABLE, 3, first, 0);
+    assert_told(w);
+    assert_int_equal(mapi_do(w->bed, ROP_ResetTable, TABLE, TABLE, NULL, NULL), EC_SUCCESS);
+    uint64_t second = mapi_bed_deliver(w->bed, mail);
+    assert_false(is_pending(w));
+    assert_told(w);
+    assert_int_equal(set_columns(w, TABLE, mid_column, 1), EC_SUCCESS);
+    assert_int_equal(mapi_do(w->bed, ROP_QueryColumnsAll, TABLE, TABLE, NULL, NULL), EC_SUCCESS);
+    uint64_t third = mapi_bed_deliver(w->bed, mail);
+    want_row(w, TABLE, 3, third, second);
+    assert_told(w);
+}
+
+/* Of folders there is no MessageID and no Instance. */
+static void hierarchies_are_told_by_rows(void **state)
+{
+    struct world *w = *state;
+    struct rop_get_hierarchy_table get = {.flags = 0};
+    static const uint32_t columns[] = {PR_FOLDER_ID, PR_CONTENT_COUNT};
+    uint64_t in = fixture_inbox(w->bed->mailbox), inbox = w->bed->inbox;
+
+    open_folder(w, INBOX, inbox);
+    assert_int_equal(mapi_do(w->bed, ROP_GetHierarchyTable, INBOX, TABLE, &get, NULL), EC_SUCCESS);
+    assert_int_equal(set_columns(w, TABLE, columns, 2), EC_SUCCESS);
+    look_at(w, TABLE);
+    uint64_t a = create(w, in, "a"), b = create(w, in, "b");
+    want(w, TABLE, "22882184", 0x0100, 3, mapi_id(a), (uint64_t)0, 13, 0, mapi_id(a), 0);
+    want(w, TABLE, "22882184", 0x0100, 3, mapi_id(b), mapi_id(a), 13, 0, mapi_id(b), 0);
+    assert_told(w);
+    mapi_bed_deliver(w->bed, mail);
+    copy(w, b, 1, false);
+    want(w, TABLE, "22882184", 0x0100, 5, mapi_id(b), mapi_id(a), 13, 0, mapi_id(b), 1);
+    assert_told(w);
+    remove_folder(w, a);
+    want(w, TABLE, "228", 0x0100, 4, mapi_id(a));
+    assert_told(w);
+}
+
+/* 3.1.5.7, with rows. */
+static void rows_that_do_not_fit_come_later(void **state)
+{
+    struct world *w = *state;
+    uint64_t fid = fixture_inbox(w->bed->mailbox), after = 0;
+    size_t one = 8 + 20 + 20 + 2 + 9 + 2;
+
+    open_table(w, TABLE, 0, mid_column, 1);
+    look_at(w, TABLE);
+    fixture_deliver_many(w->bed->fx, FIXTURE_ALICE, slice_str(mail), 5);
+    w->bed->max_out = (uint32_t)(8 + 2 + 4 * BED_HANDLES + 2 * one + 3);
+    for (uint32_t uid = 1; uid <= 5; uid++) {
+        uint64_t mid = mid_of(w, fid, uid);
+
+        want_row(w, TABLE, 3, mid, after);
+        after = mid;
+        if (uid % 2 == 0) {
+            buf_put(&w->want, S("\x6E\0\0"));
+            assert_told(w);
+            assert_true(is_pending(w));
+        }
+    }
+    assert_told(w);
+    assert_false(is_pending(w));
+    w->bed->max_out = 8 + 2 + 4 * BED_HANDLES + 20; /* in no response is room for a row */
+    mapi_bed_deliver(w->bed, mail);
+    want(w, TABLE, "22", 0x0100, 1);
     assert_told(w);
 }
 
@@ -655,7 +879,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_log_has_lost_is_told_by_folder, setup_short_log,
                                         teardown),
         TEST(only_what_concerns_somebody_is_pending),
-        TEST(tables_that_change_are_told),
+        TEST(tables_that_are_looked_at_are_told),
+        TEST(rows_that_change_and_go_are_told),
+        TEST(rows_are_told_that_were_seen_first),
+        TEST(tables_that_are_sorted_or_restricted_are_told_by_rows),
+        TEST(many_changes_are_told_as_one),
+        TEST(tables_with_categories_are_told_as_one),
+        TEST(tables_that_were_reset_are_silent),
+        TEST(hierarchies_are_told_by_rows),
+        TEST(rows_that_do_not_fit_come_later),
         TEST(others_look_and_commit_meanwhile),
         cmocka_unit_test(what_is_written_can_be_read),
     };
