@@ -205,11 +205,8 @@ static struct err make(struct store_tx *tx, const struct store_prop_name *name, 
     struct arena arena = ARENA_INIT;
     struct buf value = buf_make(SIZE_MAX);
     uint8_t bytes[2];
-    struct err e = check(name);
+    struct err e = OK;
 
-    *id = 0;
-    if (failed(e) || tx->rec.named >= NAMED_MAX)
-        return OK; /* this name gets none, others may */
     struct store_prop_name its = canonical(name, &arena);
     uint16_t new = (uint16_t)(NAMED_FIRST + tx->rec.named);
     struct key by_id = key_named(new), by_name = id_key(&its);
@@ -235,9 +232,14 @@ static struct err name_step(struct store_tx *tx, struct store_op *op)
     struct err e = OK;
 
     for (size_t i = 0; i < rq->n && !failed(e); i++) {
+        rq->ids[i] = 0; /* a name that gets none leaves the others theirs */
         e = named_find(tx->read, &rq->names[i], &rq->ids[i]);
-        if (e.code == ERR_NOT_FOUND || e.code == ERR_INVALID)
-            e = make(tx, &rq->names[i], &rq->ids[i]);
+        if (e.code == ERR_INVALID) {
+            e = OK;
+        } else if (e.code == ERR_NOT_FOUND) {
+            rq->full |= tx->rec.named >= NAMED_MAX;
+            e = tx->rec.named < NAMED_MAX ? make(tx, &rq->names[i], &rq->ids[i]) : OK;
+        }
     }
     return e;
 }

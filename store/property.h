@@ -99,6 +99,7 @@ struct store_name_props {
     const struct store_prop_name *names; /* must live until done */
     size_t n;
     uint16_t *ids; /* out: the caller's, n of them */
+    bool full;     /* out: one got none because no id is left */
 };
 void store_name_props_init(struct store_name_props *rq);
 

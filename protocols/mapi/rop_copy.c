@@ -1,39 +1,48 @@
 /* rop_copy.c - properties from one object to another: [MS-OXCPRPT] 3.2.5.7, 3.2.5.8. */
 #include "protocols/mapi/context.h"
+#include "protocols/mapi/folder_fill.h"
 #include "protocols/mapi/message.h"
 #include "protocols/mapi/props.h"
 
 enum {
-    COPY_MOVE = 0x01, /* CopyFlags (2.2.10.1, 2.2.11.1) */
+    COPY_MOVE = 0x01, /* CopyFlags (2.2.10.1, 2.2.11.1): none or one of them */
     COPY_NO_OVERWRITE = 0x02,
-    COPY_FLAGS = COPY_MOVE | COPY_NO_OVERWRITE,
     PROBLEM_BYTES = 10,
 };
 
-/* What hangs on a message or an attachment, by the tags that stand for it (2.2.10.1). */
-static const struct hanging {
+/* Subobjects, by the tags that stand for them (2.2.10.1). */
+static const struct subobject {
     uint32_t tag;
-    unsigned what;
-} hanging[] = {
-    {0x0E12000D, COPY_RECIPIENTS}, /* PidTagMessageRecipients */
-    {0x0E13000D, COPY_PARTS},      /* PidTagMessageAttachments */
-    {0x3701000D, COPY_PARTS},      /* PidTagAttachDataObject */
+    enum mapi_kind of;
+    unsigned what; /* COPY_* of messages and attachments, FILL_* of folders */
+} subobjects[] = {
+    {0x0E12000D, MAPI_MESSAGE, COPY_RECIPIENTS}, /* PidTagMessageRecipients */
+    {0x0E13000D, MAPI_MESSAGE, COPY_PARTS},      /* PidTagMessageAttachments */
+    {0x3701000D, MAPI_ATTACHMENT, COPY_PARTS},   /* PidTagAttachDataObject */
+    {0x360E000D, MAPI_FOLDER, FILL_FOLDERS},     /* PidTagContainerHierarchy */
+    {0x360F000D, MAPI_FOLDER, FILL_MESSAGES},    /* PidTagContainerContents */
+    {0x3610000D, MAPI_FOLDER, FILL_ASSOCIATED},  /* PidTagFolderAssociatedContents */
 };
 
-static unsigned hanging_of(const struct rop_numbers *tags)
+/* Those of an object of this kind; `tags` NULL: all. */
+static unsigned subobjects_of(enum mapi_kind kind, const struct rop_numbers *tags)
 {
     unsigned what = 0;
 
-    for (size_t i = 0; i < tags->n; i++)
-        for (size_t j = 0; j < sizeof hanging / sizeof *hanging; j++)
-            if (hanging[j].tag == tags->items[i])
-                what |= hanging[j].what;
+    for (size_t j = 0; j < sizeof subobjects / sizeof *subobjects; j++) {
+        bool named = tags == NULL;
+
+        for (size_t i = 0; !named && i < tags->n; i++)
+            named = subobjects[j].tag == tags->items[i];
+        if (named && subobjects[j].of == kind)
+            what |= subobjects[j].what;
+    }
     return what;
 }
 
-static bool is_hanging(uint32_t tag)
+static bool is_subobject(enum mapi_kind kind, uint32_t tag)
 {
-    return hanging_of(&(struct rop_numbers){1, &tag}) != 0;
+    return subobjects_of(kind, &(struct rop_numbers){1, &tag}) != 0;
 }
 
 /* A copy under way. */
@@ -41,7 +50,7 @@ struct copy {
     const struct rop_numbers *tags; /* those to be copied; NULL: all but `excluded` */
     const struct rop_numbers *excluded;
     uint8_t flags;
-    unsigned hanging; /* what is copied beside properties: enum of mapi_message_copy() */
+    unsigned subobjects; /* what is copied beside properties */
     struct store_prop_change *changes;
     uint16_t *places; /* of each change, in the tags */
     size_t n;
@@ -85,7 +94,7 @@ static void take_named(struct copy *c, struct props *from, struct props *to)
         uint32_t tag = c->tags->items[i];
         struct store_prop prop;
 
-        if (c->hanging && is_hanging(tag))
+        if (is_subobject(from->object->kind, tag))
             continue;
         uint32_t ec = props_get(from, tag, &prop);
 
@@ -212,9 +221,20 @@ static uint32_t on_copied(struct rop_call *call, struct props_change *change, ui
     return c->flags & COPY_MOVE ? remove_moved(call, c) : answer(call, c);
 }
 
+static uint32_t set_copied(struct rop_call *call, uint32_t ec)
+{
+    struct copy *c = call->state;
+
+    if (ec)
+        return ec;
+    c->set = (struct props_change){
+        .object = call->dest, .changes = c->changes, .n = c->n, .then = on_copied};
+    return props_change(call, &c->set);
+}
+
 static uint32_t copy(struct rop_call *call, struct copy *c)
 {
-    if (c->flags & ~COPY_FLAGS)
+    if (c->flags > COPY_NO_OVERWRITE)
         return EC_INVALID_PARAMETER;
     if (call->object->kind != call->dest->kind)
         return EC_NOT_SUPPORTED;
@@ -228,12 +248,12 @@ static uint32_t copy(struct rop_call *call, struct copy *c)
         return ec;
     if (call->may_give_back && call->room < 2 + PROBLEM_BYTES * (c->n + c->n_problems))
         return ROP_GIVE_BACK;
-    if (c->hanging && (ec = mapi_message_copy(call, call->object, call->dest, c->hanging)))
-        return ec;
     call->state = c;
-    c->set = (struct props_change){
-        .object = call->dest, .changes = c->changes, .n = c->n, .then = on_copied};
-    return props_change(call, &c->set);
+    if (call->object->kind == MAPI_FOLDER && c->subobjects)
+        return mapi_folder_fill(call, c->subobjects, c->flags & COPY_MOVE, set_copied);
+    return set_copied(call, c->subobjects
+                                ? mapi_message_copy(call, call->object, call->dest, c->subobjects)
+                                : EC_SUCCESS);
 }
 
 /* WantAsynchronous: it is done when it is answered, which a client has to expect (3.2.5.7). */
@@ -242,10 +262,12 @@ uint32_t mapi_copy_properties(struct rop_call *call)
     const struct rop_copy_properties *rq = call->fields;
     struct copy *c = arena_alloc(call->arena, sizeof *c);
 
+    /* 3.2.5.7 */
+    if (call->object->kind == MAPI_FOLDER && rq->flags == COPY_MOVE)
+        return EC_NOT_SUPPORTED;
     c->tags = &rq->tags;
     c->flags = rq->flags;
-    if (call->object->kind != MAPI_FOLDER)
-        c->hanging = hanging_of(&rq->tags);
+    c->subobjects = subobjects_of(call->object->kind, &rq->tags);
     return copy(call, c);
 }
 
@@ -254,12 +276,10 @@ uint32_t mapi_copy_to(struct rop_call *call)
     const struct rop_copy_to *rq = call->fields;
     struct copy *c = arena_alloc(call->arena, sizeof *c);
 
-    /* DEVIATES: folders and messages are copied by the operations for them (RopCopyFolder). */
-    if (rq->subobjects && call->object->kind == MAPI_FOLDER)
-        return EC_NOT_SUPPORTED;
     c->excluded = &rq->excluded;
     c->flags = rq->flags;
     if (rq->subobjects)
-        c->hanging = (COPY_RECIPIENTS | COPY_PARTS) & ~hanging_of(&rq->excluded);
+        c->subobjects = subobjects_of(call->object->kind, NULL) &
+                        ~subobjects_of(call->object->kind, &rq->excluded);
     return copy(call, c);
 }

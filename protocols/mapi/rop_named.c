@@ -8,6 +8,20 @@ enum {
     QUERY_NO_IDS = 0x2,
 };
 
+/*
+ * It takes the id 0x8000: ids that clients get are above ([MS-OXCPRPT] 3.2.5.10). No client is told
+ * of it. A mailbox that gave 0x8000 to another name has it still.
+ */
+static const struct store_prop_name placeholder = {
+    .guid = {0x1D, 0x6B, 0x0E, 0x5A, 0x93, 0x27, 0x4C, 0x42, 0xA8, 0x14, 0x6F, 0xC0, 0x3B, 0x79,
+             0xD2, 0x55},
+};
+
+static bool is_placeholder(const struct store_prop_name *name)
+{
+    return memcmp(name->guid, placeholder.guid, sizeof name->guid) == 0;
+}
+
 static struct store_prop_name stored_name(const struct property_name *name)
 {
     struct store_prop_name out = {
@@ -42,7 +56,7 @@ static uint32_t code_of(const uint16_t *ids, size_t n)
     return EC_SUCCESS;
 }
 
-/* Without names: all that there are. */
+/* Of a log-on, without names: all that there are. */
 static uint32_t all_ids(struct rop_call *call, struct store_read *rd)
 {
     struct rop_get_ids_reply *reply = call->reply;
@@ -55,9 +69,11 @@ static uint32_t all_ids(struct rop_call *call, struct store_read *rd)
     if (!all_fit(call, n))
         return rop_no_room(call);
     uint16_t *ids = arena_array(call->arena, n, sizeof *ids);
+    size_t told = 0;
     for (size_t i = 0; i < n; i++)
-        ids[i] = (uint16_t)(NAMED_FIRST_ID + i);
-    reply->ids = (struct rop_property_ids){n, ids};
+        if (!is_placeholder(&names[i]))
+            ids[told++] = (uint16_t)(NAMED_FIRST_ID + i);
+    reply->ids = (struct rop_property_ids){told, ids};
     return EC_SUCCESS;
 }
 
@@ -82,7 +98,7 @@ static uint16_t find_id(struct store_read *rd, const struct property_name *name)
 /* The ids to be made: what find_id() gave 0, and can have one. */
 struct making {
     struct store_name_props rq;
-    struct store_prop_name *names;
+    struct store_prop_name *names; /* the placeholder first */
     uint16_t *made;
     size_t *places;
 };
@@ -93,9 +109,9 @@ static uint32_t on_named(struct rop_call *call, struct store_op *op)
     struct making *m = call->state;
     uint16_t *ids = (uint16_t *)reply->ids.items;
 
-    if (failed(op->err))
-        return mapi_ec_of(op->err);
-    for (size_t i = 0; i < m->rq.n; i++)
+    if (failed(op->err) || m->rq.full)
+        return m->rq.full ? EC_NOT_ENOUGH_MEMORY : mapi_ec_of(op->err); /* 3.2.5.10 */
+    for (size_t i = 1; i < m->rq.n; i++)
         ids[m->places[i]] = m->made[i];
     return code_of(ids, reply->ids.n);
 }
@@ -103,11 +119,12 @@ static uint32_t on_named(struct rop_call *call, struct store_op *op)
 static uint32_t make_ids(struct rop_call *call, const struct rop_names *names, const uint16_t *ids)
 {
     struct making *m = arena_alloc(call->arena, sizeof *m);
-    size_t n = 0;
+    size_t n = 1;
 
-    m->names = arena_array(call->arena, names->n, sizeof *m->names);
-    m->made = arena_array(call->arena, names->n, sizeof *m->made);
-    m->places = arena_array(call->arena, names->n, sizeof *m->places);
+    m->names = arena_array(call->arena, names->n + 1, sizeof *m->names);
+    m->made = arena_array(call->arena, names->n + 1, sizeof *m->made);
+    m->places = arena_array(call->arena, names->n + 1, sizeof *m->places);
+    m->names[0] = placeholder;
     for (size_t i = 0; i < names->n; i++) {
         const struct property_name *name = &names->items[i];
 
@@ -116,7 +133,7 @@ static uint32_t make_ids(struct rop_call *call, const struct rop_names *names, c
         m->names[n] = stored_name(name);
         m->places[n++] = i;
     }
-    if (n == 0)
+    if (n == 1)
         return code_of(ids, names->n);
     store_name_props_init(&m->rq);
     m->rq.names = m->names;
@@ -147,10 +164,11 @@ uint32_t mapi_ids_of_names(struct rop_call *call)
         return ec;
     for (size_t i = 0; i < rq->names.n; i++)
         ids[i] = find_id(rd, &rq->names.items[i]);
-    if (rq->names.n == 0)
+    bool all = rq->names.n == 0 && call->object->kind == MAPI_LOGON;
+    if (all)
         ec = all_ids(call, rd);
     store_read_end(rd);
-    if (rq->names.n == 0)
+    if (all)
         return ec;
     reply->ids = (struct rop_property_ids){rq->names.n, ids};
     return may_make(call, rq->flags) ? make_ids(call, &rq->names, ids) : code_of(ids, rq->names.n);
@@ -230,7 +248,9 @@ static uint32_t candidates(struct props *p, uint16_t **out, size_t *n)
         uint16_t id =
             p->object->kind == MAPI_LOGON ? (uint16_t)(NAMED_FIRST_ID + i) : prop_id(list[i].tag);
 
-        if (id >= NAMED_FIRST_ID)
+        bool told = p->object->kind != MAPI_LOGON || !is_placeholder(&names[i]);
+
+        if (told && id >= NAMED_FIRST_ID)
             ids[(*n)++] = id;
     }
     *out = ids;

@@ -2,7 +2,7 @@
 #include "store/mapi/rtf.h"
 #include "tests/support/mapi.h"
 
-enum { LOGON, FOLDER, OTHER, MESSAGE, FILE_OF_IT, COPY };
+enum { LOGON, FOLDER, OTHER, MESSAGE, FILE_OF_IT, COPY, TABLE };
 
 static void open_folder(struct mapi_bed *bed, uint64_t fid, uint8_t at)
 {
@@ -473,11 +473,63 @@ static void test_names_get_ids_where_that_is_wished(void **state)
     assert_int_equal(ids[0], 0);
     assert_int_equal(ids[2], 0x0037);                                /* its own */
     assert_int_equal(ids_of(bed, 2, names, 5, ids), EC_WARN_ERRORS); /* one cannot have one */
-    assert_true(ids[0] >= 0x8000 && ids[1] >= 0x8000 && ids[4] >= 0x8000);
+    assert_true(ids[0] > 0x8000 && ids[1] > 0x8000 && ids[4] > 0x8000);
     assert_true(ids[0] != ids[1] && ids[1] != ids[4]);
     assert_int_equal(ids[3], 0);
     assert_int_equal(ids_of(bed, 0, names, 3, again), EC_SUCCESS);
     assert_memory_equal(ids, again, 3 * sizeof *ids);
+}
+
+/* 3.2.5.10: without names a log-on tells all ids; another object has none to tell. */
+static void test_all_ids_of_a_log_on(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct rop_get_ids_reply *reply;
+    struct rop_get_ids rq = {.flags = 0};
+    struct property_name name = by_string("colour");
+    uint16_t id;
+
+    assert_int_equal(ids_of(bed, 2, &name, 1, &id), EC_SUCCESS);
+    assert_int_equal(
+        mapi_do(bed, ROP_GetPropertyIdsFromNames, LOGON, 0, &rq, (const void **)&reply),
+        EC_SUCCESS);
+    assert_int_equal(reply->ids.n, 1);
+    assert_int_equal(reply->ids.items[0], id);
+    assert_int_equal(
+        mapi_do(bed, ROP_GetPropertyIdsFromNames, FOLDER, 0, &rq, (const void **)&reply),
+        EC_SUCCESS);
+    assert_int_equal(reply->ids.n, 0);
+}
+
+/* 3.2.5.10: who wants an id where none is left is told so. */
+static void test_no_id_is_left(void **state)
+{
+    struct mapi_bed *bed = *state;
+    enum { MOST = 0x7FFF };
+    struct store_prop_name *stored = mem_array(MOST, sizeof *stored);
+    uint16_t *ids = mem_array(MOST, sizeof *ids);
+    struct store_name_props all;
+    struct property_name names[2] = {by_id(my_guid, 7), by_string("one more")};
+    struct rop_get_ids rq = {.flags = 2, .names = {2, names}};
+
+    for (uint32_t i = 0; i < MOST; i++) {
+        stored[i].lid = i;
+        memcpy(stored[i].guid, my_guid, 16);
+    }
+    store_name_props_init(&all);
+    all.names = stored;
+    all.ids = ids;
+    all.n = MOST;
+    assert_ok(store_run(bed->mailbox, &all.op));
+    assert_int_equal(mapi_do(bed, ROP_GetPropertyIdsFromNames, FOLDER, 0, &rq, NULL), 0x8007000E);
+    rq.flags = 0;
+    assert_int_equal(mapi_do(bed, ROP_GetPropertyIdsFromNames, FOLDER, 0, &rq, NULL),
+                     EC_WARN_ERRORS);
+    rq.flags = 2;
+    rq.names.n = 1; /* one that has an id has it still */
+    assert_int_equal(mapi_do(bed, ROP_GetPropertyIdsFromNames, FOLDER, 0, &rq, NULL), EC_SUCCESS);
+    free(stored);
+    free(ids);
 }
 
 static void test_ids_are_told_by_name(void **state)
@@ -562,10 +614,7 @@ static void test_properties_are_copied(void **state)
     assert_int_equal(reply->problems.n, 1);
     assert_int_equal(reply->problems.items[0].error, EC_COMPUTED);
     assert_slice(get_tag(bed, OTHER, 0x6601001F).value.bytes, "one");
-    assert_slice(get_tag(bed, OTHER, 0x6602001F).value.bytes, "kept");    /* NoOverwrite */
-    assert_int_equal(copy(bed, 1, TAGS(0x6602001F), &reply), EC_SUCCESS); /* Move */
-    assert_slice(get_tag(bed, OTHER, 0x6602001F).value.bytes, "two");
-    assert_error(get_tag(bed, FOLDER, 0x6602001F), EC_NOT_FOUND);
+    assert_slice(get_tag(bed, OTHER, 0x6602001F).value.bytes, "kept"); /* NoOverwrite */
 }
 
 static void test_copies_that_are_refused(void **state)
@@ -574,6 +623,8 @@ static void test_copies_that_are_refused(void **state)
 
     open_folder(bed, bed->folders[5], OTHER);
     assert_int_equal(copy(bed, 4, TAGS(PR_COMMENT), NULL), EC_INVALID_PARAMETER);
+    assert_int_equal(copy(bed, 3, TAGS(PR_COMMENT), NULL), EC_INVALID_PARAMETER); /* both */
+    assert_int_equal(copy(bed, 1, TAGS(PR_COMMENT), NULL), 0x80040102); /* Move, of a folder */
     bed->handles[OTHER] = bed->handles[LOGON];
     assert_int_equal(copy(bed, 0, TAGS(PR_COMMENT), NULL), EC_NOT_SUPPORTED);
     bed->handles[OTHER] = 0x7777;
@@ -597,6 +648,136 @@ static void test_an_object_is_copied_to_another(void **state)
     assert_slice(get_tag(bed, OTHER, 0x6601001F).value.bytes, "one");
     assert_error(get_tag(bed, OTHER, 0x6602001F), EC_NOT_FOUND);
     assert_slice(get_tag(bed, OTHER, PR_DISPLAY_NAME).value.bytes, "Outbox");
+}
+
+/* ---- folders with what they hold ---- */
+
+static uint64_t create_folder(struct mapi_bed *bed, uint8_t in, uint8_t at, const char *name)
+{
+    const struct rop_create_folder_reply *reply;
+    struct rop_create_folder rq = {.type = 1, .unicode = 1, .name = slice_str(name)};
+
+    assert_int_equal(mapi_do(bed, ROP_CreateFolder, in, at, &rq, (const void **)&reply),
+                     EC_SUCCESS);
+    return reply->folder;
+}
+
+static uint32_t count_of(struct mapi_bed *bed, uint8_t at, bool associated)
+{
+    const struct rop_get_contents_table_reply *reply;
+    struct rop_get_contents_table rq = {.flags = associated ? 0x02 : 0};
+
+    assert_int_equal(mapi_do(bed, ROP_GetContentsTable, at, TABLE, &rq, (const void **)&reply),
+                     EC_SUCCESS);
+    return reply->rows;
+}
+
+static uint32_t depth_of(struct mapi_bed *bed, uint8_t at)
+{
+    const struct rop_get_hierarchy_table_reply *reply;
+    struct rop_get_hierarchy_table rq = {.flags = 0x04};
+
+    assert_int_equal(mapi_do(bed, ROP_GetHierarchyTable, at, TABLE, &rq, (const void **)&reply),
+                     EC_SUCCESS);
+    return reply->rows;
+}
+
+static void put_message(struct mapi_bed *bed, uint64_t folder, bool associated)
+{
+    struct rop_create_message rq = {.codepage = 0x0FFF, .folder = folder, .associated = associated};
+    struct rop_save_message save = {.flags = 2};
+
+    assert_int_equal(mapi_do(bed, ROP_CreateMessage, LOGON, MESSAGE, &rq, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_SaveChangesMessage, MESSAGE, MESSAGE, &save, NULL),
+                     EC_SUCCESS);
+}
+
+/* A folder at FOLDER with two messages, one associated, and Below in it, with Deeper; another at
+ * OTHER. */
+static void make_folders(struct mapi_bed *bed)
+{
+    open_folder(bed, bed->folders[3], FOLDER);
+    open_folder(bed, bed->folders[3], OTHER);
+    create_folder(bed, OTHER, OTHER, "Target");
+    uint64_t fid = create_folder(bed, FOLDER, FOLDER, "Source");
+    create_folder(bed, FOLDER, TABLE, "Below");
+    create_folder(bed, TABLE, MESSAGE, "Deeper");
+    put_message(bed, fid, false);
+    put_message(bed, fid, false);
+    put_message(bed, fid, true);
+}
+
+static uint32_t copy_to(struct mapi_bed *bed, uint8_t flags, struct rop_numbers excluded)
+{
+    struct rop_copy_to rq = {.subobjects = 1, .flags = flags, .excluded = excluded};
+
+    return mapi_do(bed, ROP_CopyTo, FOLDER, OTHER, &rq, NULL);
+}
+
+/* 3.2.5.8: with WantSubObjects what it holds, but for what was excluded. */
+static void test_a_folder_is_copied_with_what_it_holds(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    make_folders(bed);
+    set(bed, FOLDER, text(0x6601001F, "one"));
+    assert_int_equal(copy_to(bed, 0, TAGS(PR_DISPLAY_NAME, 0x360E000D, 0x360F000D, 0x3610000D)),
+                     EC_SUCCESS);
+    assert_int_equal(count_of(bed, OTHER, false) + count_of(bed, OTHER, true), 0);
+    assert_int_equal(depth_of(bed, OTHER), 0);
+    assert_int_equal(copy_to(bed, 0, TAGS(PR_DISPLAY_NAME, 0x360E000D)), EC_SUCCESS);
+    assert_int_equal(count_of(bed, OTHER, false), 2);
+    assert_int_equal(count_of(bed, OTHER, true), 1);
+    assert_int_equal(depth_of(bed, OTHER), 0);
+    assert_int_equal(copy_to(bed, 0, TAGS(PR_DISPLAY_NAME, 0x360F000D, 0x3610000D)), EC_SUCCESS);
+    assert_int_equal(count_of(bed, OTHER, false), 2);
+    assert_int_equal(depth_of(bed, OTHER), 2);
+    assert_int_equal(count_of(bed, FOLDER, false), 2);
+    assert_int_equal(depth_of(bed, FOLDER), 2);
+    assert_slice(get_tag(bed, OTHER, 0x6601001F).value.bytes, "one");
+}
+
+static void test_copies_of_folders_that_cannot_be(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    make_folders(bed);
+    create_folder(bed, OTHER, TABLE, "below");
+    /* a name that is taken: CollidingNames */
+    assert_int_equal(copy_to(bed, 0, TAGS(PR_DISPLAY_NAME)), 0x80040604);
+    assert_int_equal(count_of(bed, OTHER, false), 0);
+    /* below itself, and itself: FolderCycle */
+    create_folder(bed, FOLDER, OTHER, "Inner");
+    assert_int_equal(copy_to(bed, 0, TAGS(PR_DISPLAY_NAME)), 0x8004060B);
+    bed->handles[OTHER] = bed->handles[FOLDER];
+    assert_int_equal(copy_to(bed, 0, TAGS(PR_DISPLAY_NAME)), 0x8004060B);
+}
+
+static void test_what_a_folder_holds_is_moved(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    make_folders(bed);
+    assert_int_equal(copy_to(bed, 1, TAGS(PR_DISPLAY_NAME)), EC_SUCCESS);
+    assert_int_equal(count_of(bed, OTHER, false), 2);
+    assert_int_equal(count_of(bed, OTHER, true), 1);
+    assert_int_equal(depth_of(bed, OTHER), 2);
+    assert_int_equal(count_of(bed, FOLDER, false) + count_of(bed, FOLDER, true), 0);
+    assert_int_equal(depth_of(bed, FOLDER), 0);
+}
+
+/* 2.2.10.1: RopCopyProperties names what a folder holds by these. */
+static void test_what_a_folder_holds_is_named(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct rop_copy_properties_reply *reply;
+
+    make_folders(bed);
+    assert_int_equal(copy(bed, 0, TAGS(0x360F000D), &reply), EC_SUCCESS);
+    assert_int_equal(reply->problems.n, 0);
+    assert_int_equal(count_of(bed, OTHER, false), 2);
+    assert_int_equal(count_of(bed, OTHER, true), 0);
+    assert_int_equal(depth_of(bed, OTHER), 0);
 }
 
 /* ---- messages ---- */
@@ -696,9 +877,6 @@ static void test_a_message_is_copied_with_what_hangs_on_it(void **state)
         EC_SUCCESS);
     assert_int_equal(told->recipients, 2);
     assert_slice(get_tag(bed, COPY, PR_SUBJECT).value.bytes, ""); /* it was excluded */
-    struct rop_copy_to folders = {.subobjects = 1};
-    open_folder(bed, bed->folders[5], OTHER);
-    assert_int_equal(mapi_do(bed, ROP_CopyTo, FOLDER, OTHER, &folders, NULL), EC_NOT_SUPPORTED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -724,11 +902,17 @@ int main(void)
         TEST(test_a_log_on_tells_of_the_mailbox),
         TEST(test_what_a_client_sets_of_a_log_on),
         TEST(test_names_get_ids_where_that_is_wished),
+        TEST(test_all_ids_of_a_log_on),
+        TEST(test_no_id_is_left),
         TEST(test_ids_are_told_by_name),
         TEST(test_names_are_queried),
         TEST(test_properties_are_copied),
         TEST(test_copies_that_are_refused),
         TEST(test_an_object_is_copied_to_another),
+        TEST(test_a_folder_is_copied_with_what_it_holds),
+        TEST(test_copies_of_folders_that_cannot_be),
+        TEST(test_what_a_folder_holds_is_moved),
+        TEST(test_what_a_folder_holds_is_named),
         TEST(test_bodies_are_made_of_one_another),
         TEST(test_rich_text_is_read_by_others),
         TEST(test_a_message_is_copied_with_what_hangs_on_it),
