@@ -209,18 +209,24 @@ static uint32_t find_objects(struct mapi_execute *ex, const struct rop_handler *
     return find_dest(ex, h);
 }
 
+static void end_release(struct mapi_execute *ex)
+{
+    if (ex->releasing)
+        object_release(ex->releasing);
+    ex->releasing = NULL;
+}
+
 /* All that is wrong with it is nobody's business (3.2.5.3). */
-static void release(struct mapi_execute *ex, const struct rop_request *rq)
+static uint32_t release(struct mapi_execute *ex, const struct rop_request *rq)
 {
     struct mapi_object *object = NULL;
 
     if (find_object(ex, rq->in, rq->logon, &object))
-        return;
+        return EC_SUCCESS;
     ex->handles[rq->in] = NO_HANDLE;
     ex->call.logon = object->logon;
-    if (object->released)
-        object->released(&ex->call, object);
-    object_release(object);
+    ex->releasing = object;
+    return object->released ? object->released(&ex->call, object) : EC_SUCCESS;
 }
 
 /* ---- one operation ---- */
@@ -239,10 +245,8 @@ static uint32_t start(struct mapi_execute *ex)
     call->logon = NULL;
     call->first = ex->at == 0;
     call->may_give_back = !call->first && ex->list.len + giving_back(ex, ex->at) <= ex->most;
-    if (rq->def->id == ROP_Release) {
-        release(ex, rq);
-        return EC_SUCCESS;
-    }
+    if (rq->def->id == ROP_Release)
+        return release(ex, rq);
     if (!h)
         return EC_NOT_IMPLEMENTED;
     uint32_t ec = find_objects(ex, h);
@@ -262,6 +266,7 @@ static void answer(struct mapi_execute *ex, uint32_t ec)
     };
     size_t before = ex->list.len;
 
+    end_release(ex);
     rop_response_put(&ex->list, &call->form, &response);
     if (ex->list.failed || ex->list.len - before > call->room + HEAD) {
         /* What a client asked for can never be answered. */

@@ -31,6 +31,7 @@ struct mapi_execute {
     size_t n_handles;
     struct buf list; /* responses */
     size_t most;     /* bytes that they may take */
+    struct mapi_object *releasing;
     bool stopped;
 };
 

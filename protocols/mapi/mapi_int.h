@@ -49,8 +49,9 @@ struct mapi_object {
     uint32_t handle;
     struct mapi_logon *logon;
     struct mapi_object *parent, *children, *next, **link; /* object.c's */
-    /* Its client lets go of it: the last chance for what it did not tell yet. May be NULL. */
-    void (*released)(struct rop_call *call, struct mapi_object *object);
+    /* Its client lets go of it: the last chance for what it did not tell yet. It lives until that
+       is done. May be NULL. */
+    uint32_t (*released)(struct rop_call *call, struct mapi_object *object);
     void (*free)(struct mapi_object *object); /* the object's memory too; its children
                                                  are gone */
 };

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "protocols/mapi/message_int.h"
+#include "protocols/mapi/props.h"
 
 struct saving {
     struct mapi_message *message;
@@ -433,8 +434,10 @@ uint32_t message_save(struct rop_call *call, struct mapi_message *m, bool force,
 {
     struct saving *s = arena_alloc(call->arena, sizeof *s);
     struct store_read *rd;
-    uint32_t ec = rop_read(call, &rd);
+    uint32_t ec = streams_flush(call, &m->object);
 
+    if (!ec)
+        ec = rop_read(call, &rd);
     if (ec)
         return then(call, ec);
     s->message = m;

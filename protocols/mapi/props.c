@@ -28,8 +28,10 @@ static uint32_t read_of(const struct mapi_object *object, struct store_read **rd
 uint32_t props_begin(struct rop_call *call, struct mapi_object *object, struct props *out)
 {
     struct props p = {.call = call, .object = object};
-    uint32_t ec = read_of(object, &p.rd);
 
+    if (is_message(object))
+        (void)streams_flush(call, object); /* what fails is told when it is saved */
+    uint32_t ec = read_of(object, &p.rd);
     if (ec)
         return ec;
     if (!is_message(object))
@@ -71,6 +73,8 @@ uint32_t props_get(struct props *p, uint32_t tag, struct store_prop *out)
 
         return ec == EC_NOT_FOUND ? bodies_make(p, text, out) : ec;
     }
+    if (streams_get(p->object, tag, out))
+        return EC_SUCCESS;
     uint32_t ec = mapi_ec_of(store_object_get(p->stored, text, out));
 
     if (ec == EC_NOT_FOUND && p->object->kind == MAPI_LOGON)

@@ -67,6 +67,16 @@ uint32_t mapi_ids_of_names(struct rop_call *call);
 uint32_t mapi_names_of_ids(struct rop_call *call);
 uint32_t mapi_query_named(struct rop_call *call);
 
+/* ---- what is written to streams (rop_stream.c) ---- */
+
+/*
+ * What was written to the streams of a message or an attachment and not committed becomes its
+ * own: it is seen by the same handle at once, and saved with the rest (3.2.5.13).
+ */
+uint32_t streams_flush(struct rop_call *call, struct mapi_object *of);
+/* Of a folder it is seen by the same handle, and stored when it is committed or released. */
+bool streams_get(const struct mapi_object *of, uint32_t tag, struct store_prop *out);
+
 /* rop_copy.c: between objects of one kind */
 enum { MAPI_COPIED = MAPI_FOLDER | MAPI_MESSAGE | MAPI_ATTACHMENT };
 uint32_t mapi_copy_properties(struct rop_call *call);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "protocols/mapi/message_int.h"
+#include "protocols/mapi/props.h"
 
 enum {
     OPEN_READ_ONLY = 0,
@@ -10,6 +11,8 @@ enum {
     OPEN_CREATE = 2, /* of embedded messages */
     OPEN_BEST = 3,
     KEEP_READ_ONLY = 0x01, /* SaveFlags ([MS-OXCMSG] 2.2.3.3.1) */
+    KEEP_READ_WRITE = 0x02,
+    FORCE_SAVE = 0x04,
     NO_RENDERING_POSITION = -1,
 };
 
@@ -264,11 +267,20 @@ static struct mapi_part *part_for(struct mapi_attachment *a)
     return &body->parts[body->n_parts++];
 }
 
+/* None or one of them; others are ignored ([MS-OXCMSG] 2.2.3.3.1, 3.2.5.14). */
+static bool are_save_flags(uint8_t flags)
+{
+    flags &= KEEP_READ_ONLY | KEEP_READ_WRITE | FORCE_SAVE;
+    return (flags & (flags - 1)) == 0;
+}
+
 static uint32_t save_attachment(struct rop_call *call)
 {
     const struct rop_save_attachment *rq = call->fields;
     struct mapi_attachment *a = attachment_of(call->object);
 
+    if (!are_save_flags(rq->flags))
+        return EC_NOT_SUPPORTED;
     if (!a->writable)
         return EC_ACCESS_DENIED;
     if (!a->fresh && !message_part(a->message, a->number))
@@ -277,7 +289,9 @@ static uint32_t save_attachment(struct rop_call *call)
         return EC_MAX_ATTACHMENTS;
     struct store_prop changed = {.tag = PR_LAST_MODIFICATION_TIME, .value.time = call->now};
     struct mapi_body *embedded;
-    uint32_t ec = held_set(&a->props, &changed);
+    uint32_t ec = streams_flush(call, call->object);
+    if (!ec)
+        ec = held_set(&a->props, &changed);
     if (!ec)
         ec = body_copy(a->embedded, &embedded);
     if (ec)
@@ -380,7 +394,7 @@ const struct rop_handler mapi_attachment_handlers[] = {
     {ROP_OpenAttachment, MAPI_MESSAGE, 0, EC_NULL_OBJECT, 0, open_attachment},
     {ROP_CreateAttachment, MAPI_MESSAGE, 0, EC_NULL_OBJECT, 0, create_attachment},
     {ROP_DeleteAttachment, MAPI_MESSAGE, 0, EC_NULL_OBJECT, 0, delete_attachment},
-    {ROP_SaveChangesAttachment, MAPI_ATTACHMENT, 0, EC_NULL_OBJECT, 0, save_attachment},
+    {ROP_SaveChangesAttachment, MAPI_ATTACHMENT, 0, EC_NOT_SUPPORTED, 0, save_attachment},
     {ROP_OpenEmbeddedMessage, MAPI_ATTACHMENT, 0, EC_NULL_OBJECT, MESSAGE_ROOM, open_embedded},
     {ROP_GetValidAttachments, MAPI_MESSAGE, 0, EC_NULL_OBJECT, 0, get_valid_attachments},
     {.run = NULL},

@@ -3,12 +3,12 @@
 
 #include "protocols/mapi/context.h"
 #include "protocols/mapi/message_int.h"
+#include "protocols/mapi/props.h"
 #include "protocols/mapi/rights.h"
 #include "store/mapi/codepage.h"
 
 enum {
-    OPEN_READ_ONLY = 0x00, /* OpenModeFlags ([MS-OXCMSG] 2.2.3.1.1) */
-    OPEN_READ_WRITE = 0x01,
+    OPEN_READ_WRITE = 0x01, /* OpenModeFlags ([MS-OXCMSG] 2.2.3.1.1); else it is read-only */
     OPEN_BEST = 0x03,
     OPEN_MODES = 0x03,
     OPEN_SOFT_DELETED = 0x04,
@@ -177,17 +177,14 @@ static uint32_t load(struct rop_call *call, struct store_read *rd, struct mapi_m
 static uint32_t check_open(struct rop_call *call, const struct rop_open_message *rq,
                            struct mapi_message *m)
 {
-    uint8_t mode = rq->mode & OPEN_MODES;
+    uint8_t mode = rq->mode & OPEN_MODES; /* other bits are ignored */
     uint32_t ec = message_codepage(call, rq->codepage, &m->codepage);
 
     if (!ec)
         ec = rop_counter(rq->folder, &m->fid);
     if (!ec)
         ec = rop_counter(rq->message, &m->mid);
-    if (!ec && ((rq->mode & ~(OPEN_MODES | OPEN_SOFT_DELETED)) ||
-                (mode != OPEN_READ_ONLY && mode != OPEN_READ_WRITE && mode != OPEN_BEST)))
-        ec = EC_INVALID_PARAMETER;
-    m->writable = mode != OPEN_READ_ONLY;
+    m->writable = mode == OPEN_READ_WRITE || mode == OPEN_BEST;
     return ec;
 }
 
@@ -355,8 +352,10 @@ static uint32_t save_embedded(struct rop_call *call, struct mapi_message *m)
         return EC_ACCESS_DENIED;
     struct store_prop changed = {.tag = PR_LAST_MODIFICATION_TIME, .value.time = call->now};
     struct mapi_body *copy;
-    uint32_t ec = held_set(&m->body.props, &changed);
+    uint32_t ec = streams_flush(call, &m->object);
 
+    if (!ec)
+        ec = held_set(&m->body.props, &changed);
     if (!ec)
         ec = body_copy(&m->body, &copy);
     if (ec)
@@ -372,7 +371,7 @@ static uint32_t save_message(struct rop_call *call)
     struct mapi_message *m = message_of(call->object);
 
     if (!m->writable)
-        return EC_ACCESS_DENIED;
+        return EC_ERROR; /* 3.2.5.3 */
     if (m->inside)
         return save_embedded(call, m);
     return message_save(call, m, rq->flags & SAVE_FORCE, saved);

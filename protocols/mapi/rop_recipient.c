@@ -459,7 +459,8 @@ static uint32_t read_from(struct rop_call *call, struct store_read *rd, uint32_t
         return ec;
     while (from < n && views[from].row_id < row_id)
         from++;
-    if (from == n)
+    /* 0 is the beginning; another has to be there ([MS-OXCMSG] 3.2.5.6). */
+    if (from == n || (row_id != 0 && views[from].row_id != row_id))
         return EC_NOT_FOUND;
     return recipients_put(call, m, views + from, n - from, true, call->room - 1, &reply->rows);
 }

@@ -29,7 +29,8 @@ struct stream_bytes {
     bool stored; /* they are in a blob, and not here */
     uint64_t blob;
     uint8_t *data;
-    uint64_t len, cap; /* the memory that is charged */
+    uint64_t len;
+    uint64_t have, cap; /* what is in memory of it: zeros follow; and the memory that is charged */
 };
 
 struct mapi_stream {
@@ -82,27 +83,41 @@ static uint32_t reserve(struct stream_bytes *b, uint64_t len)
     return EC_SUCCESS;
 }
 
-/* What is new is zero (3.2.5.18). */
-static uint32_t extend(struct stream_bytes *b, uint64_t len)
+/* What is new is zero (3.2.5.17, 3.2.5.18), and needs no memory before something is written there.
+ */
+static void set_len(struct stream_bytes *b, uint64_t len)
 {
-    if (len <= b->len)
+    b->len = len;
+    if (b->have > len)
+        b->have = len;
+}
+
+/* At least its first bytes are in memory. */
+static uint32_t have_all(struct stream_bytes *b, uint64_t n)
+{
+    if (n <= b->have)
         return EC_SUCCESS;
-    uint32_t ec = reserve(b, len);
+    uint32_t ec = reserve(b, n);
 
     if (ec)
         return ec;
-    memset(b->data + b->len, 0, len - b->len);
-    b->len = len;
+    memset(b->data + b->have, 0, n - b->have);
+    b->have = n;
     return EC_SUCCESS;
 }
 
 static uint32_t write_at(struct stream_bytes *b, uint64_t at, struct slice data)
 {
-    uint32_t ec = extend(b, at + data.len);
+    if (data.len == 0)
+        return EC_SUCCESS;
+    uint32_t ec = have_all(b, at + data.len);
 
-    if (!ec && data.len)
-        memcpy(b->data + at, data.ptr, data.len);
-    return ec;
+    if (ec)
+        return ec;
+    memcpy(b->data + at, data.ptr, data.len);
+    if (b->len < b->have)
+        b->len = b->have;
+    return EC_SUCCESS;
 }
 
 /* ---- out of the store ---- */
@@ -111,12 +126,14 @@ static uint32_t write_at(struct stream_bytes *b, uint64_t at, struct slice data)
 static uint32_t piece_at(struct store_read *rd, const struct stream_bytes *b, uint64_t at,
                          uint64_t most, struct slice *out)
 {
+    static const uint8_t zeros[64 * 1024];
     uint64_t left = at < b->len ? b->len - at : 0;
 
     most = most < left ? most : left;
     if (b->stored && most > 0)
         return mapi_ec_of(store_blob_piece(rd, b->blob, at, most, out));
-    *out = most ? slice_of(b->data + at, most) : SLICE_EMPTY;
+    *out = at < b->have ? slice_head(slice_of(b->data + at, b->have - at), most)
+                        : slice_head(slice_of(zeros, sizeof zeros), most);
     return EC_SUCCESS;
 }
 
@@ -142,8 +159,11 @@ static uint32_t take_over(struct rop_call *call, struct stream_bytes *b)
         }
     }
     store_read_end(rd);
-    b->stored = ec != EC_SUCCESS;
-    return ec;
+    if (ec)
+        return ec;
+    b->stored = false;
+    b->have = b->len;
+    return EC_SUCCESS;
 }
 
 /* May it be written to? And if so, bring it into memory. */
@@ -201,7 +221,7 @@ static uint32_t text_of(struct rop_call *call, const struct stream_bytes *b, str
     return mapi_ec_of(e);
 }
 
-static void stream_released(struct rop_call *call, struct mapi_object *object);
+static uint32_t stream_released(struct rop_call *call, struct mapi_object *object);
 
 /* ---- RopOpenStream (3.2.5.12) ---- */
 
@@ -404,10 +424,9 @@ static uint32_t write_stream(struct rop_call *call, struct slice data)
     struct mapi_stream *s = stream_of(call->object);
     uint32_t ec = begin_write(call, s->bytes);
 
-    if (!ec && s->position + data.len > STREAM_MAX)
+    /* 3.2.5.13: also where it is the context that may hold no more. */
+    if (!ec && (s->position + data.len > STREAM_MAX || write_at(s->bytes, s->position, data)))
         ec = EC_TOO_BIG;
-    if (!ec)
-        ec = write_at(s->bytes, s->position, data);
     if (ec)
         return ec;
     s->bytes->changed = true;
@@ -490,18 +509,20 @@ static uint32_t prepare(struct commit *c)
 /* What was written becomes the property's value; of a message or attachment until it is saved. */
 static uint32_t commit(struct rop_call *call, struct mapi_stream *s)
 {
-    struct commit *c = arena_alloc(call->arena, sizeof *c);
     struct stream_bytes *b = s->bytes;
-    struct slice *bytes = &c->value.prop.value.bytes;
 
     if (!b->changed)
         return EC_SUCCESS;
+    struct commit *c = arena_alloc(call->arena, sizeof *c);
+    struct slice *bytes = &c->value.prop.value.bytes;
+    uint32_t ec = have_all(b, b->len);
+    if (ec)
+        return ec;
     c->call = call;
     c->bytes = b;
     c->value.prop.tag = kept_as(b->tag);
     *bytes = slice_of(b->data, b->len);
-    uint32_t ec = is_text(b) ? text_of(call, b, bytes) : EC_SUCCESS;
-    if (ec)
+    if (is_text(b) && (ec = text_of(call, b, bytes)))
         return ec;
     c->change =
         (struct props_change){.object = s->of, .changes = &c->value, .n = 1, .then = on_committed};
@@ -515,16 +536,33 @@ static uint32_t commit_stream(struct rop_call *call)
     return commit(call, stream_of(call->object));
 }
 
-/*
- * What was written to a message or an attachment is its own from the release of the stream on, if
- * it was not committed before. Of a folder it is lost without a commit (3.2.5.16).
- */
-static void stream_released(struct rop_call *call, struct mapi_object *object)
+/* 3.2.5.13: what was written is the property's value, if it was not committed before. */
+static uint32_t stream_released(struct rop_call *call, struct mapi_object *object)
 {
-    struct mapi_stream *s = stream_of(object);
+    return commit(call, stream_of(object));
+}
 
-    if (s->of->kind != MAPI_FOLDER)
-        (void)commit(call, s);
+uint32_t streams_flush(struct rop_call *call, struct mapi_object *of)
+{
+    uint32_t ec = EC_SUCCESS;
+
+    for (struct mapi_object *child = of->children; child && !ec; child = child->next)
+        if (child->kind == MAPI_STREAM)
+            ec = commit(call, stream_of(child));
+    return ec;
+}
+
+bool streams_get(const struct mapi_object *of, uint32_t tag, struct store_prop *out)
+{
+    for (struct mapi_object *child = of->children; child; child = child->next) {
+        struct stream_bytes *b = child->kind == MAPI_STREAM ? stream_of(child)->bytes : NULL;
+
+        if (!b || !b->changed || prop_id(b->tag) != prop_id(tag) || have_all(b, b->len))
+            continue;
+        *out = (struct store_prop){.tag = b->tag, .value.bytes = slice_of(b->data, b->len)};
+        return true;
+    }
+    return false;
 }
 
 /* 2.2.26: not on a property of a folder. */
@@ -562,12 +600,10 @@ static uint32_t set_size(struct rop_call *call)
     if (rq->size > STREAM_MAX)
         return EC_STREAM_SIZE;
     uint32_t ec = begin_write(call, b);
-    if (!ec)
-        ec = extend(b, rq->size);
     if (ec)
         return ec;
     b->changed = true;
-    b->len = rq->size;
+    set_len(b, rq->size);
     return EC_SUCCESS;
 }
 
@@ -610,10 +646,9 @@ static uint32_t seek(struct rop_call *call)
     if (to > s->bytes->len && s->bytes->writable) {
         uint32_t ec = begin_write(call, s->bytes);
 
-        if (!ec)
-            ec = extend(s->bytes, to);
         if (ec)
             return ec;
+        set_len(s->bytes, to);
         s->bytes->changed = true;
     }
     s->position = reply->position = to;
@@ -629,13 +664,11 @@ static uint32_t copy_piece(struct rop_call *call, struct store_read *rd, uint64_
     struct slice piece;
     uint32_t ec = piece_at(rd, from->bytes, from->position, most, &piece);
 
-    if (!ec && to->position + piece.len > STREAM_MAX)
-        ec = EC_TOO_BIG;
     /* What is read may move when what is written grows: they may be clones. */
     if (!ec && !from->bytes->stored && from->bytes == to->bytes)
         piece = arena_slice(call->arena, slice_head(piece, 64 * 1024));
-    if (!ec)
-        ec = write_at(to->bytes, to->position, piece);
+    if (!ec && (to->position + piece.len > STREAM_MAX || write_at(to->bytes, to->position, piece)))
+        ec = EC_TOO_BIG;
     if (ec)
         return ec;
     from->position += piece.len;

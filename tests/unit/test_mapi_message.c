@@ -310,8 +310,6 @@ static void test_open_refuses(void **state)
         {{.codepage = 0x0FFF, .folder = mapi_id(0xFFFFFF), .message = mid}, EC_NOT_FOUND},
         {{.codepage = 0x0FFF, .folder = bed->inbox, .message = bed->inbox}, EC_NOT_FOUND},
         {{.codepage = 1, .folder = bed->inbox, .message = mid}, EC_UNKNOWN_CODEPAGE},
-        {{.codepage = 0x0FFF, .folder = bed->inbox, .mode = 2, .message = mid},
-         EC_INVALID_PARAMETER},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -319,7 +317,12 @@ static void test_open_refuses(void **state)
                          rows[i].ec);
         assert_int_equal(bed->handles[MESSAGE], 0xFFFFFFFF);
     }
-    assert_int_equal(mapi_do(bed, ROP_OpenMessage, LOGON, MESSAGE, &rq, NULL), EC_SUCCESS);
+    /* 2.2.3.1.1: other bits are ignored; these open it to be read */
+    for (size_t i = 0; i < 2; i++) {
+        rq.mode = (uint8_t[]){0x02, 0xF8}[i];
+        assert_int_equal(mapi_do(bed, ROP_OpenMessage, LOGON, MESSAGE, &rq, NULL), EC_SUCCESS);
+        assert_int_equal(number(bed, MESSAGE, 0x0FF70003), 0);
+    }
     /* Neither a log-on nor a folder. */
     assert_int_equal(mapi_do(bed, ROP_OpenMessage, MESSAGE, OTHER, &rq, NULL), EC_NULL_OBJECT);
     assert_int_equal(mapi_do(bed, ROP_SaveChangesMessage, LOGON, LOGON,
@@ -448,6 +451,26 @@ static void test_a_change_of_content_makes_another_mail(void **state)
     assert_text(bed, MESSAGE, PR_DISPLAY_CC, "Dave");
 }
 
+/* [MS-OXCMSG] 3.2.5.14: flags that do not go together, and what is no attachment. */
+static void test_attachments_that_are_not_saved(void **state)
+{
+    struct mapi_bed *bed = *state;
+    struct rop_save_attachment rq = {.flags = 0};
+
+    create_message(bed, MESSAGE, false);
+    assert_int_equal(mapi_do(bed, ROP_CreateAttachment, MESSAGE, OTHER, NULL, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_SaveChangesAttachment, MESSAGE, MESSAGE, &rq, NULL),
+                     0x80040102);
+    for (rq.flags = 0; rq.flags <= 0x0F; rq.flags++) {
+        uint8_t known = rq.flags & 7;
+        bool goes = known == 0 || known == 1 || known == 2 || known == 4;
+
+        if (known != 1) /* that would be the last */
+            assert_int_equal(mapi_do(bed, ROP_SaveChangesAttachment, OTHER, OTHER, &rq, NULL),
+                             goes ? EC_SUCCESS : 0x80040102);
+    }
+}
+
 static void test_the_second_to_save_is_told(void **state)
 {
     struct mapi_bed *bed = *state;
@@ -475,14 +498,18 @@ static void test_save_flags_and_access(void **state)
     assert_int_equal(open_message(bed, MESSAGE, mid, 0, NULL), EC_SUCCESS);
     assert_int_equal(number(bed, MESSAGE, 0x0FF70003), 0);
     assert_int_equal(set_one(bed, MESSAGE, subject, &problem), EC_ACCESS_DENIED);
-    assert_int_equal(try_save(bed, MESSAGE, 0x02, NULL), EC_ACCESS_DENIED);
+    assert_int_equal(try_save(bed, MESSAGE, 0x02, NULL), 0x80004005); /* 3.2.5.3: ecError */
 
     assert_int_equal(open_message(bed, OTHER, mid, 3, NULL), EC_SUCCESS);
     assert_int_equal(number(bed, OTHER, 0x0FF70003), 1);
     set_text(bed, OTHER, PR_SUBJECT, "y");
     assert_int_equal(try_save(bed, OTHER, 0x01, NULL), EC_SUCCESS); /* KeepOpenReadOnly */
     assert_int_equal(number(bed, OTHER, 0x0FF70003), 0);
-    assert_int_equal(try_save(bed, OTHER, 0x02, NULL), EC_ACCESS_DENIED);
+    assert_int_equal(try_save(bed, OTHER, 0x02, NULL), 0x80004005);
+    /* 2.2.3.3.1: other flags are ignored */
+    assert_int_equal(open_message(bed, OTHER, mid, 1, NULL), EC_SUCCESS);
+    assert_int_equal(try_save(bed, OTHER, 0xF8, NULL), EC_SUCCESS);
+    assert_int_equal(number(bed, OTHER, 0x0FF70003), 1);
 }
 
 static void test_a_message_that_is_deleted_meanwhile(void **state)
@@ -597,8 +624,9 @@ static void test_recipients_are_added_replaced_and_removed(void **state)
     assert_int_equal(recipient_type(&got[0]), RECIPIENT_SMTP);
     assert_int_equal(got[1].row_id, 7);
     assert_slice(got[1].display_name, "Bob");
-    assert_int_equal(read_rows(bed, 3, got, &n), EC_SUCCESS);
+    assert_int_equal(read_rows(bed, 7, got, &n), EC_SUCCESS);
     assert_int_equal(n, 1);
+    assert_int_equal(read_rows(bed, 3, got, &n), EC_NOT_FOUND); /* 3.2.5.6: no such row */
     assert_int_equal(read_rows(bed, 8, got, &n), EC_NOT_FOUND);
 
     uint64_t mid = save(bed, MESSAGE);
@@ -1363,6 +1391,7 @@ int main(void)
         T(test_message_flags_are_the_clients_until_saved),
         T(test_a_change_of_state_keeps_the_uid),
         T(test_a_change_of_content_makes_another_mail),
+        T(test_attachments_that_are_not_saved),
         T(test_the_second_to_save_is_told),
         T(test_save_flags_and_access),
         T(test_a_message_that_is_deleted_meanwhile),

@@ -137,7 +137,7 @@ static void test_create_begins_anew(void **state)
     put(bed, "abc", 3);
     assert_int_equal(open_stream(bed, BLOB, CREATE, STREAM, &size), EC_SUCCESS);
     assert_int_equal(size, 0);
-    assert_int_equal(open_stream(bed, BLOB, READ_ONLY, OTHER, NULL), EC_NOT_FOUND);
+    assert_stored(bed, "", 0);
     assert_int_equal(commit(bed, STREAM), EC_SUCCESS);
     assert_stored(bed, "", 0);
 }
@@ -223,8 +223,28 @@ static void test_a_stored_value_is_changed_in_its_middle(void **state)
 
 /* ---- writing ---- */
 
-/* 3.2.5.16: of a folder nothing is stored before it is committed. */
-static void test_a_folder_has_what_was_committed(void **state)
+/* By another handle of the folder: what is stored. */
+static void assert_others_see(struct mapi_bed *bed, const char *bytes)
+{
+    const struct rop_get_properties_reply *reply;
+    uint32_t tag = BLOB;
+    struct rop_get_properties rq = {.tags = {1, &tag}};
+    struct rop_open_folder folder = {.folder = bed->inbox};
+    struct prop *value;
+
+    bed->columns = rq.tags;
+    mapi_ask(bed, ROP_OpenFolder, LOGON, MESSAGE, &folder);
+    mapi_ask(bed, ROP_GetPropertiesSpecific, MESSAGE, 0, &rq);
+    mapi_run(bed);
+    reply = mapi_reply(bed, 1)->fields;
+    struct wire w = wire_of(reply->row, &bed->arena);
+    assert_true(row_read(&w, &(struct value_form){.codepage = 1252}, &tag, 1, &value));
+    assert_slice(value->value.bytes, bytes);
+}
+
+/* 3.2.5.13: a folder has what was written when it is committed, or the stream is released; the same
+ * handle sees it at once. */
+static void test_a_folder_has_what_was_committed_or_released(void **state)
 {
     struct mapi_bed *bed = *state;
     uint16_t written;
@@ -233,14 +253,15 @@ static void test_a_folder_has_what_was_committed(void **state)
     assert_int_equal(open_stream(bed, BLOB, READ_WRITE, STREAM, NULL), EC_SUCCESS);
     assert_int_equal(write_at(bed, STREAM, S("newer"), &written), EC_SUCCESS);
     assert_int_equal(written, 5);
-    assert_stored(bed, "old", 3);
+    assert_stored(bed, "newer", 5);
+    assert_others_see(bed, "old");
     mapi_ask(bed, ROP_Release, STREAM, 0, NULL);
     mapi_run(bed);
-    assert_stored(bed, "old", 3);
+    assert_others_see(bed, "newer");
     assert_int_equal(open_stream(bed, BLOB, BEST, STREAM, NULL), EC_SUCCESS);
-    assert_int_equal(write_at(bed, STREAM, S("newer"), &written), EC_SUCCESS);
+    assert_int_equal(write_at(bed, STREAM, S("N"), &written), EC_SUCCESS);
     assert_int_equal(commit(bed, STREAM), EC_SUCCESS);
-    assert_stored(bed, "newer", 5);
+    assert_others_see(bed, "Newer");
 }
 
 static void test_writes_that_are_refused(void **state)
@@ -322,9 +343,32 @@ static void test_positions_that_there_are_not(void **state)
                              &(struct rop_set_stream_size){.size = 0x80000001}, NULL),
                      0x80030070); /* StreamSizeError */
     assert_int_equal(size_of(bed, STREAM), 3);
-    /* What a client holds unsaved has a limit of its own. */
-    assert_int_equal(seek(bed, STREAM, 0, 0x80000000, NULL), EC_NOT_ENOUGH_MEMORY);
-    assert_int_equal(size_of(bed, STREAM), 3);
+}
+
+/* 3.2.5.13: TooBig where it would be longer than a stream may be, or the context may hold. What was
+ * never written to needs no memory. */
+static void test_streams_that_grow_too_big(void **state)
+{
+    struct mapi_bed *bed = *state;
+    uint64_t held = bed->context->held;
+    uint16_t written;
+
+    put(bed, "abc", 3);
+    assert_int_equal(open_stream(bed, BLOB, READ_WRITE, STREAM, NULL), EC_SUCCESS);
+    assert_int_equal(seek(bed, STREAM, 0, 0x80000000, NULL), EC_SUCCESS);
+    assert_int_equal(size_of(bed, STREAM), 0x80000000);
+    assert_true(bed->context->held - held <= 64 * 1024);
+    assert_int_equal(write_at(bed, STREAM, S("x"), &written), 0x80040305);
+    assert_int_equal(written, 0);
+    assert_int_equal(seek(bed, STREAM, 0, 0x7FFFFFFF, NULL), EC_SUCCESS);
+    assert_int_equal(write_at(bed, STREAM, S("x"), &written), 0x80040305);
+    assert_int_equal(written, 0);
+    assert_int_equal(read_from(bed, STREAM, 5).len, 1);
+    assert_int_equal(
+        mapi_do(bed, ROP_SetStreamSize, STREAM, 0, &(struct rop_set_stream_size){.size = 2}, NULL),
+        EC_SUCCESS);
+    assert_int_equal(commit(bed, STREAM), EC_SUCCESS);
+    assert_stored(bed, "ab", 2);
 }
 
 /* ---- RopCopyToStream, RopCloneStream, locks ---- */
@@ -475,6 +519,39 @@ static void test_a_message_has_what_was_written_when_it_is_released(void **state
     assert_slice(read_from(bed, STREAM, 100), "releasedboth");
 }
 
+/* 3.2.5.13: without a commit the message's handle has it, and so has what is saved. */
+static void test_what_is_written_is_seen_and_saved(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct rop_get_properties_reply *reply;
+    uint32_t tag = BLOB;
+    struct prop *value;
+    struct rop_get_properties rq = {.tags = {1, &tag}};
+
+    bed->columns = rq.tags;
+    create_message(bed);
+    assert_int_equal(open_of_message(bed, BLOB, CREATE, NULL), EC_SUCCESS);
+    assert_int_equal(write_at(bed, STREAM, S("seen"), NULL), EC_SUCCESS);
+    assert_int_equal(
+        mapi_do(bed, ROP_GetPropertiesSpecific, MESSAGE, 0, &rq, (const void **)&reply),
+        EC_SUCCESS);
+    struct wire w = wire_of(reply->row, &bed->arena);
+    assert_true(row_read(&w, &(struct value_form){.codepage = 1252}, &tag, 1, &value));
+    assert_slice(value->value.bytes, "seen");
+    assert_int_equal(write_at(bed, STREAM, S(", saved"), NULL), EC_SUCCESS);
+
+    const struct rop_save_message_reply *saved;
+    struct rop_save_message save = {.flags = 2};
+    assert_int_equal(
+        mapi_do(bed, ROP_SaveChangesMessage, MESSAGE, MESSAGE, &save, (const void **)&saved),
+        EC_SUCCESS);
+    struct rop_open_message open = {
+        .codepage = 0x0FFF, .folder = bed->inbox, .message = saved->message};
+    assert_int_equal(mapi_do(bed, ROP_OpenMessage, LOGON, MESSAGE, &open, NULL), EC_SUCCESS);
+    assert_int_equal(open_of_message(bed, BLOB, READ_ONLY, NULL), EC_SUCCESS);
+    assert_slice(read_from(bed, STREAM, 100), "seen, saved");
+}
+
 /* The data of an attachment, of an OLE object too. */
 static void test_an_attachment_is_written(void **state)
 {
@@ -516,17 +593,19 @@ int main(void)
         TEST(test_too_much_is_asked_for),
         TEST(test_a_large_value_by_pieces),
         TEST(test_a_stored_value_is_changed_in_its_middle),
-        TEST(test_a_folder_has_what_was_committed),
+        TEST(test_a_folder_has_what_was_committed_or_released),
         TEST(test_writes_that_are_refused),
         TEST(test_extended_writes_tell_in_four_bytes),
         TEST(test_sizes_and_positions),
         TEST(test_positions_that_there_are_not),
+        TEST(test_streams_that_grow_too_big),
         TEST(test_a_stream_is_copied_to_another),
         TEST(test_much_is_copied),
         TEST(test_a_clone_has_a_position_of_its_own),
         TEST(test_locks_are_not_implemented),
         TEST(test_text_is_read_as_it_was_asked),
         TEST(test_a_message_has_what_was_written_when_it_is_released),
+        TEST(test_what_is_written_is_seen_and_saved),
         TEST(test_an_attachment_is_written),
         TEST(test_a_stream_goes_with_its_folder),
     };
