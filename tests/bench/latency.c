@@ -1,9 +1,13 @@
 /*
  * latency.c - how long a client waits: for news, and for its turn while others work.
  *
- *     latency seen --port N [option...]   from the last byte of an APPEND until a session in IDLE
- * on the same mailbox has read EXISTS latency noop --port N [option...]   from NOOP to its answer,
- * on --conns sessions, one each millisecond; somebody else makes the trouble meanwhile
+ * latency seen --port N [option...]: from the last byte of an APPEND until a session in IDLE on the
+ * same mailbox has read EXISTS.
+ * latency mapi-seen --port N --other IMAP: from the same until the answer to a NotificationWait.
+ * latency mapi-told --port N --other IMAP: from the begin of an Execute that saves a message until
+ * a session in IDLE has read EXISTS.
+ * latency noop --port N [option...]: from NOOP to its answer, on --conns sessions, one each
+ * millisecond; somebody else makes the trouble meanwhile.
  *
  * Prints one line of JSON with figures in milliseconds.
  */
@@ -12,7 +16,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "tests/bench/client/client.h"
+#include "tests/bench/client/mapi.h"
+#include "tests/bench/client/scenario.h"
 
 struct samples {
     double *ms;
@@ -86,6 +91,69 @@ static void seen(struct samples *s)
     free(sender);
 }
 
+/* ---- news through another door: `port` is MAPI's, `other` IMAP's ---- */
+
+static void by_imap(struct conn *c, bool (*start)(struct conn *c))
+{
+    unsigned port = opt.port;
+
+    opt.port = opt.other;
+    must(start(c), "log-on by IMAP");
+    opt.port = port;
+}
+
+/* What there is to tell is taken, and the next wait begins. */
+static void take_news(struct mapi_session *s)
+{
+    must(mapi_execute(s), "Execute");
+    must(s->rops.rest.len > 0, "RopNotify");
+    must(mapi_wait_begin(s), "NotificationWait");
+}
+
+static void mapi_seen(struct samples *s)
+{
+    struct conn *watcher = mem_new(sizeof *watcher), *sender = mem_new(sizeof *sender);
+    double until = monotonic_now() + opt.seconds, sent_at;
+    struct mapi_session session;
+    bool pending;
+
+    must(mapi_open(&session, watcher) && mapi_watch(&session), "log-on");
+    by_imap(sender, imap_login);
+    must(mapi_wait_begin(&session), "NotificationWait");
+    while (monotonic_now() < until) {
+        must(imap_append(sender, opt.box, &sent_at), "APPEND");
+        must(mapi_wait_end(&session, &pending) && pending, "news");
+        sample(s, (monotonic_now() - sent_at) * 1e3);
+        take_news(&session);
+    }
+    mapi_done(&session);
+    conn_close(watcher);
+    conn_close(sender);
+    free(watcher);
+    free(sender);
+}
+
+static void mapi_told(struct samples *s)
+{
+    struct conn *watcher = mem_new(sizeof *watcher), *sender = mem_new(sizeof *sender);
+    double until = monotonic_now() + opt.seconds;
+
+    must(mapi_saver_begin(sender), "log-on");
+    by_imap(watcher, imap_start);
+    conn_send(watcher, S("i IDLE\r\n"));
+    must(slice_starts(conn_line(watcher), S("+")), "IDLE");
+    while (monotonic_now() < until) {
+        double began = monotonic_now();
+
+        must(mapi_save_one(sender), "save");
+        sample(s, (wait_for_exists(watcher) - began) * 1e3);
+    }
+    conn_close(watcher);
+    conn_close(sender);
+    free(watcher);
+    free(sender);
+}
+
 /* ---- the turn of a session while others work ---- */
 
 struct victim {
@@ -130,9 +198,13 @@ int main(int argc, char **argv)
 {
     struct samples samples = {0};
 
-    options_parse(argc, argv, "seen noop");
+    options_parse(argc, argv, "seen mapi-seen mapi-told noop");
     if (strcmp(opt.scenario, "seen") == 0)
         seen(&samples);
+    else if (strcmp(opt.scenario, "mapi-seen") == 0)
+        mapi_seen(&samples);
+    else if (strcmp(opt.scenario, "mapi-told") == 0)
+        mapi_told(&samples);
     else if (strcmp(opt.scenario, "noop") == 0)
         noop(&samples);
     report(&samples);

@@ -1,5 +1,5 @@
 /*
- * load.c - a load generator for IMAP, POP3 and LMTP servers on this machine.
+ * load.c - a load generator for IMAP, POP3, LMTP and MAPI/HTTP servers on this machine.
  *
  *     load SCENARIO [--host 127.0.0.1] --port N [--tls] [--user FORMAT] [--pass P] [--users N]
  *          [--conns N] [--seconds S] [--box NAME] [--messages N] [--size BYTES] [--rcpts N]
@@ -7,8 +7,8 @@
  *
  * One thread per connection, each waiting for the answer to one operation before the next. Every
  * answer is read to its last byte and checked: tags, +OK and 2xx codes, the number of messages, the
- * length of literals, the sum of POP3's octets. An operation that was answered wrongly is an error,
- * and a run with errors does not count.
+ * length of literals, the sum of POP3's octets, rows and what is in them. An operation that was
+ * answered wrongly is an error, and a run with errors does not count.
  *
  * Prints one line of JSON: operations, items (messages), bytes, seconds, and with --pid the CPU
  * time that the server's process tree used meanwhile, of living processes by their CPU clocks and
@@ -21,19 +21,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "tests/bench/client/client.h"
-
-struct totals {
-    uint64_t operations, items, bytes, errors;
-};
+#include "tests/bench/client/scenario.h"
 
 /* ---- scenarios: each does one operation, and says whether it was answered rightly ---- */
-
-struct scenario {
-    const char *name;
-    bool (*start)(struct conn *c);
-    bool (*operate)(struct conn *c, struct totals *t);
-};
 
 static bool nothing(struct conn *c)
 {
@@ -271,6 +261,7 @@ static const struct scenario scenarios[] = {
     {"pop3-login", nothing, do_pop3_login},
     {"pop3-retr", nothing, do_pop3_retr},
     {"lmtp", lmtp_start, do_lmtp},
+    {NULL, NULL, NULL},
 };
 
 /* ---- the run ---- */
@@ -342,11 +333,21 @@ static void run(void)
         exit(1);
 }
 
+/* ---- idle sessions ---- */
+
+static int imap_hold(struct conn *c)
+{
+    if (!imap_start(c))
+        return -1;
+    conn_send(c, S("i IDLE\r\n"));
+    return slice_starts(conn_line(c), S("+")) ? c->fd : -1;
+}
+
 /*
- * Idle sessions: log on, select, IDLE; then say so and hold them until standard input ends, while
- * the driver reads the server's memory.
+ * Log on, select or register, and wait for news; then say so and hold them until standard input
+ * ends, while the driver reads the server's memory.
  */
-static void hold_idle(void)
+static void hold_idle(int (*hold)(struct conn *c))
 {
     struct conn *scratch = mem_new(sizeof *scratch);
     int *fds = mem_array(opt.conns, sizeof *fds);
@@ -354,15 +355,12 @@ static void hold_idle(void)
     for (unsigned i = 0; i < opt.conns; i++) {
         /* Only the socket is kept: a conn's buffer would cost this side 2.5 GB for 10,000. */
         scratch->number = i;
-        if (!imap_start(scratch))
+        fds[i] = hold(scratch);
+        if (fds[i] < 0)
             fatal("idle session");
-        conn_send(scratch, S("i IDLE\r\n"));
-        if (!slice_starts(conn_line(scratch), S("+")))
-            fatal("IDLE");
-        fds[i] = scratch->fd;
     }
-    printf("{\"scenario\":\"idle\",\"tls\":%s,\"held\":%u}\n", opt.tls ? "true" : "false",
-           opt.conns);
+    printf("{\"scenario\":\"%s\",\"tls\":%s,\"held\":%u}\n", opt.scenario,
+           opt.tls ? "true" : "false", opt.conns);
     fflush(stdout);
     while (getchar() != EOF)
         ;
@@ -372,12 +370,24 @@ static void hold_idle(void)
     free(scratch);
 }
 
+static const struct scenario *const lists[] = {scenarios, mapi_scenarios};
+
 static void say_scenarios(struct buf *out)
 {
-    buf_puts(out, "idle");
-    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
-        buf_printf(out, " %s", scenarios[i].name);
+    buf_puts(out, "idle mapi-idle");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const struct scenario *one = lists[i]; one->name; one++)
+            buf_printf(out, " %s", one->name);
     buf_putc(out, 0);
+}
+
+static const struct scenario *find_scenario(const char *name)
+{
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const struct scenario *one = lists[i]; one->name; one++)
+            if (strcmp(one->name, name) == 0)
+                return one;
+    return NULL;
 }
 
 int main(int argc, char **argv)
@@ -387,13 +397,11 @@ int main(int argc, char **argv)
     say_scenarios(&names);
     options_parse(argc, argv, (const char *)buf_slice(&names).ptr);
     buf_done(&names);
-    if (strcmp(opt.scenario, "idle") == 0) {
-        hold_idle();
+    if (strcmp(opt.scenario, "idle") == 0 || strcmp(opt.scenario, "mapi-idle") == 0) {
+        hold_idle(strcmp(opt.scenario, "idle") == 0 ? imap_hold : mapi_hold);
         return 0;
     }
-    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
-        if (strcmp(scenarios[i].name, opt.scenario) == 0)
-            scenario = &scenarios[i];
+    scenario = find_scenario(opt.scenario);
     if (!scenario) {
         fprintf(stderr, "load: no scenario '%s'\n", opt.scenario);
         return 2;

@@ -2,12 +2,13 @@
 """The benchmark: the same work on every server, in alternation, on one machine.
 
     ./check bench [--rounds N] [--seconds S] [--only NAME,…] [--large] [--server gatepost,dovecot]
+    ./check bench --only mapi    the MAPI/HTTP front end, which has no rival here
 
 Prints Markdown tables. Of each piece of work: the server's CPU time per unit and the rate, medians
 over the rounds, and the ratio to Dovecot where that is installed. CPU time is what to believe on a
 noisy machine; the rate is what the client saw. Of waiting: how soon a session in IDLE sees a new
 message, and how long a NOOP takes while others make the server work. Of memory: the proportional set
-size that a session in IDLE adds. `--large` adds a mailbox of 1,000,000 messages, which takes Dovecot
+size that a session in IDLE adds. A name of --only stands for all that begin with it and a hyphen. `--large` adds a mailbox of 1,000,000 messages, which takes Dovecot
 some minutes to make.
 """
 import argparse
@@ -33,6 +34,7 @@ USERS = 40
 READER = "user41"  # whose INBOX nobody delivers to
 # Mailboxes of user 1: name, messages.
 BOXES = [("small", 100), ("medium", 1000), ("big", 10000)]
+MAPI_BOX = ("wide", 100000)
 LARGE = ("large", 1000000)
 IDLE_OF_OTHERS = 1000  # a process a session: 10,000 would need 5 GB
 
@@ -71,6 +73,32 @@ LARGE_WORK = [("SELECT of 1,000,000", "select", {"box": "large"}, "op"),
               ("one message at random of 1,000,000", "fetch-random", {"box": "large"}, "op"),
               ("FETCH FLAGS of 1,000,000, per message", "fetch-flags", {"box": "large"}, "item")]
 
+MAPI_WORK = [
+    ("Connect, log-on, Inbox, 50 rows; Disconnect", "mapi-logon", {"user": READER, "messages": 1000}, "op"),
+    ("the same, TLS", "mapi-logon", {"user": READER, "messages": 1000, "tls": 1}, "op"),
+    ("smallest Execute: one property of an open folder", "mapi-execute", {"box": "small"}, "op"),
+    ("folder, table, first 50 rows of 100", "mapi-first", {"box": "small"}, "op"),
+    ("folder, table, first 50 rows of 100,000", "mapi-first", {"box": "wide"}, "op"),
+    ("all rows of 100,000, per row", "mapi-query-all", {"box": "wide"}, "item"),
+    ("sort of 100,000 by time, and two pages", "mapi-sort-time", {"box": "wide"}, "op"),
+    ("sort of 100,000 by subject, and two pages", "mapi-sort-subject", {"box": "wide"}, "op"),
+    ("restrict 100,000 by size, and a page", "mapi-restrict-size", {"box": "wide"}, "op"),
+    ("restrict 100,000 by text in the subject, and a page", "mapi-restrict", {"box": "wide"}, "op"),
+    ("SeekRow of 100,000, and the row", "mapi-seek", {"box": "wide"}, "op"),
+    ("SeekRowFractional of 100,000, and the row", "mapi-seek-fraction", {"box": "wide"}, "op"),
+    ("FindRow of the 50,000th, by its MID", "mapi-find", {"box": "wide"}, "op"),
+    ("open a message, read its body by a stream", "mapi-read", {"box": "medium"}, "op"),
+    ("create and save, 4 KB, 1 connection", "mapi-save", {"size": 4096, "users": USERS}, "op"),
+    ("create and save, 4 KB, 32 connections", "mapi-save", {"size": 4096, "conns": 32, "users": USERS}, "op"),
+    ("create and save, 1 MB, 4 connections", "mapi-save", {"size": 1 << 20, "conns": 4, "users": USERS}, "op"),
+]
+LARGE_MAPI_WORK = [
+    ("folder, table, first 50 rows of 1,000,000", "mapi-first", {"box": "large"}, "op"),
+    ("all rows of 1,000,000, per row", "mapi-query-all", {"box": "large"}, "item"),
+    ("sort of 1,000,000 by time, and two pages", "mapi-sort-time", {"box": "large"}, "op"),
+    ("SeekRow of 1,000,000, and the row", "mapi-seek", {"box": "large"}, "op"),
+]
+
 # name, what others do meanwhile (scenario, arguments)
 PAUSES = [
     ("NOOP, nobody else", None, {}),
@@ -80,6 +108,14 @@ PAUSES = [
     ("NOOP while others STORE 1:*", "store-all", {"box": "big"}),
     ("NOOP while others APPEND", "append", {"users": USERS}),
 ]
+MAPI_PAUSES = [
+    ("NOOP while others sort 100,000 by time", "mapi-sort-time", {"box": "wide"}),
+    ("NOOP while others sort 100,000 by subject", "mapi-sort-subject", {"box": "wide"}),
+    ("NOOP while others restrict 100,000", "mapi-restrict", {"box": "wide"}),
+    ("NOOP while others read all rows of 100,000", "mapi-query-all", {"box": "wide"}),
+    ("NOOP while others save messages of 1 MB", "mapi-save", {"size": 1 << 20, "users": USERS}),
+]
+MAPI_OTHERS = ["mapi-news", "mapi-noop", "mapi-idle"]
 VICTIMS, TROUBLEMAKERS = 8, 4
 
 
@@ -123,7 +159,7 @@ class Imap:
                 raise RuntimeError("APPEND")
 
 
-def seed(server, large):
+def seed(server, args):
     client = Imap(server.imap, "user1")
     for box, n in BOXES:
         client.do(f"CREATE {box}", may_fail=True)
@@ -131,11 +167,11 @@ def seed(server, large):
         client.do(f"SELECT {box}")
         for _ in range(n // 1000 - 1):
             client.do(f"COPY 1:1000 {box}")
-    if large:
-        client.do(f"CREATE {LARGE[0]}", may_fail=True)
+    for box, n in ([MAPI_BOX] if args.wants_mapi else []) + ([LARGE] if args.large else []):
+        client.do(f"CREATE {box}", may_fail=True)
         client.do("SELECT big")
-        for _ in range(LARGE[1] // 10000):
-            client.do(f"COPY 1:10000 {LARGE[0]}")
+        for _ in range(n // 10000):
+            client.do(f"COPY 1:10000 {box}")
     client.do("LOGOUT")
     client = Imap(server.imap, READER)
     client.append_many("INBOX", (mails.message(i) for i in range(1000)))
@@ -147,11 +183,13 @@ def command_of(program, server, scenario, options, seconds):
     tls, pop3 = options.pop("tls", 0), options.pop("pop3", 0)
     if scenario == "lmtp":
         port = server.lmtp
+    elif scenario.startswith("mapi-"):
+        port = server.mapis if tls else server.mapi
     elif pop3:
         port = server.pop3s if tls else server.pop3
     else:
         port = server.imaps if tls else server.imap
-    sizes = dict(BOXES + [LARGE])
+    sizes = dict(BOXES + [MAPI_BOX, LARGE])
     options.setdefault("messages", sizes.get(options.get("box"), 1))
     if options.pop("users", 1) > 1:
         options["users"] = USERS
@@ -192,10 +230,10 @@ def pause(server, trouble, options, seconds):
             maker.wait()
 
 
-def idle_memory(server, sessions, tls):
+def idle_memory(server, scenario, sessions, tls):
     before = server.memory_kb()
-    port = server.imaps if tls else server.imap
-    command = [str(word) for word in [LOAD, "idle", "--port", port, "--conns", sessions, "--users", USERS]]
+    ports = (server.imap, server.imaps) if scenario == "idle" else (server.mapi, server.mapis)
+    command = [str(word) for word in [LOAD, scenario, "--port", ports[tls], "--conns", sessions, "--users", USERS]]
     holder = subprocess.Popen(command + (["--tls"] if tls else []), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE)
     held = holder.stdout.readline()
@@ -254,38 +292,52 @@ def waiting_row(name, wait, running, rounds):
     return "| " + " | ".join(cells) + " |"
 
 
-def waiting_table(running, args):
+def waiting_table(running, args, rows):
+    """`rows`: the name of each, and what to do on a server."""
     head = ["waiting, ms"] + [f"{server.label}: {what}" for server in running for what in ("median", "99.9 %")]
     print("\n| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1), flush=True)
-    if args.wants("seen"):
-        print(waiting_row("a new message seen in IDLE", lambda server: latency(
-            server, "seen", {"user": READER}, args.seconds), running, args.rounds), flush=True)
-    if args.wants("noop"):
-        for name, trouble, options in PAUSES:
-            print(waiting_row(name, lambda server, t=trouble, o=options: pause(server, t, o, args.seconds),
-                              running, args.rounds), flush=True)
+    for name, wait in rows:
+        print(waiting_row(name, wait, running, args.rounds), flush=True)
 
 
-def memory_table(running, args):
-    head = ["memory of a session in IDLE"] + [server.label for server in running]
+def pauses(args, list_of_them):
+    return [(name, lambda server, t=trouble, o=options: pause(server, t, o, args.seconds))
+            for name, trouble, options in list_of_them]
+
+
+def waiting_rows(args):
+    seen = [("a new message seen in IDLE", lambda server: latency(
+        server, "seen", {"user": READER}, args.seconds))]
+    return (seen if args.wants("seen") else []) + (pauses(args, PAUSES) if args.wants("noop") else [])
+
+
+def mapi_waiting_rows(args):
+    def across(scenario):
+        return lambda server: latency(server, scenario, {"user": READER, "other": server.imap}, args.seconds)
+    news = [("a message of IMAP seen in NotificationWait", across("mapi-seen")),
+            ("a message saved by MAPI seen in IDLE", across("mapi-told"))]
+    return (news if args.wants("mapi-news") else []) + (pauses(args, MAPI_PAUSES) if args.wants("mapi-noop") else [])
+
+
+def memory_table(running, args, scenario, name):
+    head = [f"memory of a session in {name}"] + [server.label for server in running]
     print("\n| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1), flush=True)
     for tls in (False, True):
         cells = []
         for server in running:
             n = args.idle if server.label == "gatepost" else min(args.idle, IDLE_OF_OTHERS)
-            grown = idle_memory(server, n, tls)
+            grown = idle_memory(server, scenario, n, tls)
             cells.append("-" if grown is None else f"{grown:.1f} KiB ({n:,} sessions)")
         print(f"| {'TLS' if tls else 'plain'} | " + " | ".join(cells) + " |", flush=True)
 
 
-def work_table(running, args):
+def work_table(running, args, works):
     labels = [server.label for server in running]
     head = ["work"] + [f"{label}: {what}" for label in labels for what in ("CPU µs", "per s")]
     head += ["CPU, dovecot / gatepost"] if len(labels) == 2 else []
     print("| " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) - 1), flush=True)
-    for work in WORK + (LARGE_WORK if args.large else []):
-        if args.wants(work[1]):
-            print(row(work[0], measure(running, work, args.rounds, args.seconds), labels), flush=True)
+    for work in works:
+        print(row(work[0], measure(running, work, args.rounds, args.seconds), labels), flush=True)
 
 
 def conditions(args):
@@ -297,15 +349,46 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--only", default="", help="scenarios: of bench_load, seen, noop, idle")
+    parser.add_argument("--only", default="", help="scenarios: of bench_load, seen, noop, idle, mapi-news, mapi-noop, mapi-idle")
     parser.add_argument("--server", default="gatepost,dovecot")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--idle", type=int, default=10000, help="idle sessions; 0: none")
     parser.add_argument("--keep", action="store_true", help="leave the servers' directories")
     args = parser.parse_args()
     only = [word for word in args.only.split(",") if word]
-    args.wants = lambda scenario: not only or scenario in only
+    args.wants = lambda scenario: not only or any(
+        scenario == word or scenario.startswith(word + "-") for word in only)
+    args.wants_mapi = any(args.wants(name) for name in [*(work[1] for work in MAPI_WORK), *MAPI_OTHERS])
+    args.wants_others = not only or any(not word.startswith("mapi") for word in only)
     return args
+
+
+def wanted(args, works):
+    return [work for work in works if args.wants(work[1])]
+
+
+def tables(running, args):
+    works = wanted(args, WORK + (LARGE_WORK if args.large else []))
+    if works:
+        work_table(running, args, works)
+    if waiting_rows(args):
+        waiting_table(running, args, waiting_rows(args))
+    if args.idle and args.wants("idle"):
+        memory_table(running, args, "idle", "IDLE")
+
+
+def mapi_tables(running, args):
+    gatepost = [server for server in running if server.label == "gatepost"]
+    works = wanted(args, MAPI_WORK + (LARGE_MAPI_WORK if args.large else []))
+    if not gatepost or not args.wants_mapi:
+        return
+    print()
+    if works:
+        work_table(gatepost, args, works)
+    if mapi_waiting_rows(args):
+        waiting_table(gatepost, args, mapi_waiting_rows(args))
+    if args.idle and args.wants("mapi-idle"):
+        memory_table(gatepost, args, "mapi-idle", "NotificationWait")
 
 
 def main():
@@ -315,6 +398,8 @@ def main():
     kinds = {"gatepost": servers.Gatepost, "dovecot": servers.Dovecot}
     running = []
     for label in args.server.split(","):
+        if label == "dovecot" and not args.wants_others:
+            continue
         if label == "dovecot" and not servers.Dovecot.installed():
             print("dovecot is not installed: gatepost alone", file=sys.stderr)
             continue
@@ -325,13 +410,10 @@ def main():
         for server in running:
             server.start()
             print(f"seeding {server.label}", file=sys.stderr)
-            seed(server, args.large)
+            seed(server, args)
         print(f"before: {conditions(args)}", file=sys.stderr)
-        work_table(running, args)
-        if args.wants("seen") or args.wants("noop"):
-            waiting_table(running, args)
-        if args.idle and args.wants("idle"):
-            memory_table(running, args)
+        tables(running, args)
+        mapi_tables(running, args)
         print(f"\n{conditions(args)}", flush=True)
     finally:
         for server in running:

@@ -36,7 +36,7 @@ class Server:
     def __init__(self, directory, users):
         self.directory = pathlib.Path(directory)
         self.users = users
-        self.imap, self.imaps, self.pop3, self.pop3s, self.lmtp = free_ports(5)
+        self.imap, self.imaps, self.pop3, self.pop3s, self.lmtp, self.mapi, self.mapis = free_ports(7)
 
     def wait_until_it_answers(self):
         for port in (self.imap, self.pop3, self.lmtp):
@@ -227,6 +227,9 @@ listener "imaps" {{ protocol = imap address = "127.0.0.1" port = {imaps} tls = i
 listener "pop3" {{ protocol = pop3 address = "127.0.0.1" port = {pop3} plaintext = true }}
 listener "pop3s" {{ protocol = pop3 address = "127.0.0.1" port = {pop3s} tls = implicit }}
 listener "lmtp" {{ protocol = lmtp address = "127.0.0.1" port = {lmtp} }}
+listener "mapi" {{ protocol = mapi address = "127.0.0.1" port = {mapi} plaintext = true }}
+listener "mapis" {{ protocol = mapi address = "127.0.0.1" port = {mapis} tls = implicit }}
+mapi {{ sessions-per-user = 1000000 }}
 """
 
 
@@ -243,7 +246,8 @@ class Gatepost(Server):
         d.mkdir(parents=True, exist_ok=True)
         make_certificate(d)
         (d / "gatepost.conf").write_text(GATEPOST.format(
-            dir=d, imap=self.imap, imaps=self.imaps, pop3=self.pop3, pop3s=self.pop3s, lmtp=self.lmtp))
+            dir=d, imap=self.imap, imaps=self.imaps, pop3=self.pop3, pop3s=self.pop3s, lmtp=self.lmtp,
+            mapi=self.mapi, mapis=self.mapis))
         for i in range(1, self.users + 1):
             self.command("user", "add", f"user{i}", "--password-stdin", input=PASSWORD.encode())
         with open(d / "gatepost.log", "wb") as log:

@@ -145,6 +145,21 @@ void conn_skip(struct conn *c, uint64_t n)
     }
 }
 
+void conn_read(struct conn *c, uint64_t n, struct buf *out)
+{
+    while (n > 0 && !c->broken) {
+        uint64_t have = c->end - c->start;
+
+        if (have == 0 && !conn_fill(c))
+            return;
+        have = c->end - c->start;
+        have = have < n ? have : n;
+        buf_put(out, slice_of(c->in + c->start, (size_t)have));
+        c->start += (size_t)have;
+        n -= have;
+    }
+}
+
 /* ---- IMAP ---- */
 
 /* The size of the literal that this line ends with; false if it ends with none. */
@@ -330,6 +345,9 @@ static void set_option(int name, const char *value)
     case 'p':
         opt.port = number_of(value);
         break;
+    case 'o':
+        opt.other = number_of(value);
+        break;
     case 't':
         opt.tls = true;
         break;
@@ -371,11 +389,10 @@ static void set_option(int name, const char *value)
 void options_parse(int argc, char **argv, const char *scenarios)
 {
     static const struct option names[] = {
-        {"host", 1, 0, 'h'},     {"port", 1, 0, 'p'},    {"tls", 0, 0, 't'},
-        {"user", 1, 0, 'u'},     {"pass", 1, 0, 'w'},    {"users", 1, 0, 'n'},
-        {"conns", 1, 0, 'c'},    {"seconds", 1, 0, 's'}, {"box", 1, 0, 'b'},
-        {"messages", 1, 0, 'm'}, {"size", 1, 0, 'z'},    {"rcpts", 1, 0, 'r'},
-        {"pid", 1, 0, 'P'},      {0, 0, 0, 0},
+        {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'},     {"tls", 0, 0, 't'},   {"user", 1, 0, 'u'},
+        {"pass", 1, 0, 'w'}, {"users", 1, 0, 'n'},    {"conns", 1, 0, 'c'}, {"seconds", 1, 0, 's'},
+        {"box", 1, 0, 'b'},  {"messages", 1, 0, 'm'}, {"size", 1, 0, 'z'},  {"rcpts", 1, 0, 'r'},
+        {"pid", 1, 0, 'P'},  {"other", 1, 0, 'o'},    {0, 0, 0, 0},
     };
 
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;)

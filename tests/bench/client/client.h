@@ -13,7 +13,7 @@
 
 struct options {
     const char *scenario, *host, *user, *pass, *box;
-    unsigned port, users, conns, messages, rcpts;
+    unsigned port, other, users, conns, messages, rcpts;
     size_t size;
     double seconds;
     bool tls;
@@ -34,6 +34,7 @@ struct conn {
     unsigned tag;
     bool broken;
     uint64_t bytes; /* received */
+    void *state;    /* the scenario's */
 };
 
 /* Say what failed, with errno, and exit. */
@@ -45,6 +46,8 @@ void conn_send(struct conn *c, struct slice bytes);
 /* The next line without its CRLF; good until the next call. */
 struct slice conn_line(struct conn *c);
 void conn_skip(struct conn *c, uint64_t n);
+/* The next `n` bytes, appended. */
+void conn_read(struct conn *c, uint64_t n, struct buf *out);
 
 /* What was said before the tagged answer, which was OK or not. */
 struct answer {
