@@ -164,6 +164,22 @@ static struct err load_mail(struct store_object *o)
     return OK;
 }
 
+/* Those of a message that was stored before there were columns have to be made now. */
+static struct err load_columns(struct store_object *o)
+{
+    struct message_meta meta;
+    struct err e = o->have_columns ? OK : store_message_meta(o->rd, &o->row, &meta);
+
+    if (failed(e) || o->have_columns)
+        return e;
+    if (meta.columns.len > 0 && !columns_decode(meta.columns, &o->columns))
+        return ERR(ERR_CORRUPT, "what lists show of a message is damaged");
+    if (meta.columns.len == 0)
+        o->columns.too_long = UINT64_MAX;
+    o->have_columns = true;
+    return OK;
+}
+
 static struct err load_derived(struct store_object *o)
 {
     struct err e = load_mail(o);
@@ -190,9 +206,9 @@ static struct err load_bodies(struct store_object *o)
     return OK;
 }
 
-static bool is_body(uint32_t tag)
+static bool is_body(uint16_t id)
 {
-    return prop_id(tag) == prop_id(PR_BODY) || prop_id(tag) == prop_id(PR_HTML);
+    return id == prop_id(PR_BODY) || id == prop_id(PR_HTML);
 }
 
 static struct err absent(void)
@@ -205,20 +221,38 @@ static bool type_fits(uint32_t asked, uint32_t has)
     return prop_type(asked) == PROP_UNSPECIFIED || prop_type(asked) == prop_type(has);
 }
 
+/* One that is in no column. */
+static struct err derive(struct store_object *o, uint16_t id, struct prop *out)
+{
+    struct err e = is_body(id) ? load_bodies(o) : load_derived(o);
+    const struct prop *prop = failed(e) ? NULL : prop_find(&o->derived, id);
+
+    if (!failed(e) && !prop)
+        return absent();
+    if (prop)
+        *out = *prop;
+    return e;
+}
+
 static struct err get_derived(struct store_object *o, uint32_t tag, struct store_prop *out)
 {
-    if (!is_derived(o))
-        return absent();
-    struct err e = is_body(tag) ? load_bodies(o) : load_derived(o);
+    enum column_answer answer = COLUMN_IS_NOT;
+    struct prop prop = {0};
 
-    if (failed(e))
-        return e;
-    const struct prop *prop = prop_find(&o->derived, prop_id(tag));
-
-    if (!prop || !type_fits(tag, prop->tag))
+    if (!is_derived(o) || !columns_are_derived(prop_id(tag)))
         return absent();
-    *out = (struct store_prop){.tag = prop->tag, .value = prop->value};
-    return OK;
+    struct err e = load_columns(o);
+    if (!failed(e))
+        answer = columns_get(&o->columns, prop_id(tag), o->in, &prop);
+    if (answer == COLUMN_ELSEWHERE)
+        e = derive(o, prop_id(tag), &prop);
+    else if (!failed(e) && answer == COLUMN_IS_NOT)
+        e = absent();
+    if (!failed(e) && !type_fits(tag, prop.tag))
+        e = absent();
+    if (!failed(e))
+        *out = (struct store_prop){.tag = prop.tag, .value = prop.value};
+    return e;
 }
 
 /* ---- one property ---- */

@@ -3,6 +3,7 @@
 #define GATEPOST_STORE_OBJECT_INT_H
 
 #include "store/bag.h"
+#include "store/mapi/columns.h"
 #include "store/mapi/oxcmail.h"
 
 struct store_object {
@@ -14,7 +15,8 @@ struct store_object {
     struct folder_rec folder; /* of a folder */
     struct message_row row;   /* of a message */
     struct bag bag;
-    bool have_mail, have_derived, have_bodies;
+    bool have_mail, have_derived, have_bodies, have_columns;
+    struct mail_columns columns;
     struct oxcmail mail;
     struct prop_list derived;
 };

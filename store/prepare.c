@@ -3,11 +3,14 @@
 #include <pthread.h>
 
 #include "base/mem.h"
+#include "store/mapi/columns.h"
+#include "store/mapi/oxcmail.h"
 #include "store/prepare_int.h"
 #include "store/store_int.h"
 
 enum {
-    META_VERSION = 1,
+    META_VERSION = 2,
+    META_WITHOUT_COLUMNS = 1,
     META_HEAD = 1 + 4 * 5, /* version, header_len, lengths of the four parts */
     META_MAX = ENGINE_VALUE_MAX,
 };
@@ -38,6 +41,7 @@ void message_meta_encode(const struct message_meta *meta, struct buf *out)
     buf_put(out, meta->bodystructure);
     buf_put(out, meta->body);
     buf_put(out, meta->parts);
+    buf_put(out, meta->columns); /* to the end */
 }
 
 /* Cut `len` bytes off the front; false where there are fewer. */
@@ -52,7 +56,7 @@ static bool take(struct slice *in, uint32_t len, struct slice *out)
 
 struct err message_meta_decode(struct slice bytes, struct message_meta *out)
 {
-    if (bytes.len < META_HEAD || bytes.ptr[0] != META_VERSION)
+    if (bytes.len < META_HEAD || bytes.ptr[0] < META_WITHOUT_COLUMNS || bytes.ptr[0] > META_VERSION)
         return ERR(ERR_CORRUPT, "a message's derived data is damaged");
     const uint8_t *head = bytes.ptr + 1;
     struct slice rest = slice_from(bytes, META_HEAD);
@@ -60,13 +64,26 @@ struct err message_meta_decode(struct slice bytes, struct message_meta *out)
     if (!take(&rest, get_u32(head + 4), &meta.envelope) ||
         !take(&rest, get_u32(head + 8), &meta.bodystructure) ||
         !take(&rest, get_u32(head + 12), &meta.body) ||
-        !take(&rest, get_u32(head + 16), &meta.parts) || rest.len != 0)
+        !take(&rest, get_u32(head + 16), &meta.parts) ||
+        (bytes.ptr[0] == META_WITHOUT_COLUMNS && rest.len != 0))
         return ERR(ERR_CORRUPT, "a message's derived data is damaged");
+    meta.columns = rest;
     *out = meta;
     return OK;
 }
 
 /* ---- deriving it ---- */
+
+static void put_columns(struct slice message, const struct mime *mime, struct arena *in,
+                        struct buf *out)
+{
+    struct prop_list derived = {.in = in};
+    struct oxcmail mail;
+
+    oxcmail_open(message, mime, in, &mail);
+    oxcmail_properties(&mail, &derived);
+    columns_encode(&derived, out);
+}
 
 /* RFC 3501 6.4.4: SENTON disregards time and zone, so the date is kept as it was written. */
 static int64_t sent_of(struct slice header)
@@ -118,18 +135,20 @@ static bool describe(struct store_prepared *p, const struct mime_bounds *bounds,
 {
     struct mime mime;
     struct buf envelope = buf_make(META_MAX), structure = buf_make(META_MAX),
-               body = buf_make(META_MAX), parts = buf_make(META_MAX);
+               body = buf_make(META_MAX), parts = buf_make(META_MAX), columns = buf_make(META_MAX);
 
     mime_parse_within(p->bytes, bounds, in, &mime);
     mime_put_envelope(slice_head(header_of(p, &mime), bounds->header), &envelope);
     mime_put_bodystructure(p->bytes, &mime, 0, true, &structure);
     mime_put_bodystructure(p->bytes, &mime, 0, false, &body);
     mime_encode(&mime, &parts);
+    put_columns(p->bytes, &mime, in, &columns);
     struct message_meta meta = {
         .envelope = buf_slice(&envelope),
         .bodystructure = buf_slice(&structure),
         .body = buf_slice(&body),
         .parts = buf_slice(&parts),
+        .columns = buf_slice(&columns),
         .header_len = (uint32_t)mime.parts[0].header.len,
     };
     buf_done(&p->meta);
@@ -141,6 +160,7 @@ static bool describe(struct store_prepared *p, const struct mime_bounds *bounds,
     buf_done(&structure);
     buf_done(&body);
     buf_done(&parts);
+    buf_done(&columns);
     *out = mime;
     return whole;
 }

@@ -67,10 +67,11 @@
 
 /*
  * Raised when a program that knows only the older one would do harm. Of version 1 is a mailbox
- * without bags and names of properties, of version 2 one without shadows and soft-deleted items;
+ * without bags and names of properties, of version 2 one without shadows and soft-deleted items,
+ * of version 3 one whose messages have no columns beside their bytes (mapi/columns.h);
  * the first change makes it one of the newest version.
  */
-enum { SCHEMA_VERSION = 3, SCHEMA_WITHOUT_SHADOWS = 2, SCHEMA_WITHOUT_BAGS = 1 };
+enum { SCHEMA_VERSION = 4, SCHEMA_WITHOUT_SHADOWS = 2, SCHEMA_WITHOUT_BAGS = 1 };
 
 enum key_kind {
     KEY_MAILBOX = 'm',

@@ -547,8 +547,9 @@ struct message_meta {
     struct slice envelope; /* wire forms (mime.h) */
     struct slice bodystructure;
     struct slice body;
-    struct slice parts;  /* for mime_decode() */
-    uint32_t header_len; /* with the empty line */
+    struct slice parts;   /* for mime_decode() */
+    struct slice columns; /* what lists show of it (mapi/columns.h); older messages have none */
+    uint32_t header_len;  /* with the empty line */
 };
 struct err store_message_meta(struct store_read *rd, const struct message_row *row,
                               struct message_meta *out) MUST_USE;

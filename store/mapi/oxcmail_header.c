@@ -25,7 +25,7 @@ static struct slice keep(struct arena *in, struct buf *b)
 }
 
 /* A one-off EntryID: an address that no address book knows ([MS-OXCDATA] 2.2.5.1). */
-static struct slice one_off(struct arena *in, struct slice name, struct slice email)
+struct slice oxcmail_one_off(struct arena *in, struct slice name, struct slice email)
 {
     static const uint8_t head[] = {0,    0,    0,    0,    0x81, 0x2B, 0x1F, 0xA4,
                                    0xBE, 0xA3, 0x10, 0x19, 0x9D, 0x6E, 0x00, 0xDD,
@@ -40,7 +40,7 @@ static struct slice one_off(struct arena *in, struct slice name, struct slice em
 }
 
 /* "SMTP:" and the address in upper case, with its NUL ([MS-OXCMAIL] 2.2.3.1.2). */
-static struct slice search_key(struct arena *in, struct slice email)
+struct slice oxcmail_search_key(struct arena *in, struct slice email)
 {
     struct buf out = buf_make(TEXT_MAX);
 
@@ -62,8 +62,8 @@ struct oxcmail_address oxcmail_address(const struct oxcmail *m, const struct mim
     }
     struct oxcmail_address out = {.email = keep(m->in, &email)};
     out.name = a->name.len ? a->name : out.email;
-    out.search_key = search_key(m->in, out.email);
-    out.entry_id = one_off(m->in, out.name, out.email);
+    out.search_key = oxcmail_search_key(m->in, out.email);
+    out.entry_id = oxcmail_one_off(m->in, out.name, out.email);
     return out;
 }
 

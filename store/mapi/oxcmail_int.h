@@ -27,6 +27,10 @@ struct oxcmail_address {
 };
 struct oxcmail_address oxcmail_address(const struct oxcmail *m, const struct mime_address *address);
 
+/* What an address has beside its name: see the functions. */
+struct slice oxcmail_one_off(struct arena *in, struct slice name, struct slice email);
+struct slice oxcmail_search_key(struct arena *in, struct slice email);
+
 /* A walk over the addresses, groups apart, in all fields of one name. */
 struct oxcmail_walk {
     struct slice field, header; /* the name; what is left of the header */

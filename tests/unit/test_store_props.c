@@ -4,6 +4,7 @@
 #include "base/crc32c.h"
 #include "store/engine/engine.h"
 #include "store/mapi/ids.h"
+#include "store/prepare_int.h"
 #include "store/schema.h"
 #include "tests/support/objects.h"
 
@@ -76,6 +77,20 @@ static uint64_t deliver(struct fixture *f, const char *text)
     uint32_t uid = bed_append(&f->bed, SPECIAL_INBOX, text, 0);
 
     return bed_row(&f->bed, SPECIAL_INBOX, uid).mid;
+}
+
+static uint64_t deliver_prepared(struct fixture *f, struct store_prepared *prepared)
+{
+    const struct store_new_message message = {.prepared = prepared};
+    struct store_append rq;
+
+    store_append_init(&rq);
+    rq.fid = SPECIAL_INBOX;
+    rq.messages = &message;
+    rq.n = 1;
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    store_prepared_free(prepared);
+    return bed_row(&f->bed, SPECIAL_INBOX, rq.first_uid).mid;
 }
 
 static uint16_t name_it(struct fixture *f, const struct store_prop_name *name)
@@ -271,6 +286,34 @@ static void what_is_set_wins_over_what_is_derived_until_it_is_removed(void **sta
     assert_text(f, mid, PR_NORMALIZED_SUBJECT, "hello");
     drop(f, mid, PR_SUBJECT);
     assert_text(f, mid, PR_SUBJECT, "Re: hello");
+}
+
+/* As a program did before there were columns: META_WITHOUT_COLUMNS. */
+static void forget_columns(struct store_prepared *prepared)
+{
+    struct buf meta = buf_make(SIZE_MAX);
+    struct message_meta old;
+
+    assert_ok(message_meta_decode(buf_slice(&prepared->meta), &old));
+    assert_true(old.columns.len > 0);
+    old.columns = SLICE_EMPTY;
+    message_meta_encode(&old, &meta);
+    meta.data[meta.head] = 1;
+    buf_done(&prepared->meta);
+    prepared->meta = meta;
+}
+
+static void mail_of_before_there_were_columns_shows_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct store_prepared *prepared = bed_prepare(&f->bed, mail);
+
+    forget_columns(prepared);
+    uint64_t mid = deliver_prepared(f, prepared);
+    assert_text(f, mid, PR_SUBJECT, "Re: hello");
+    assert_text(f, mid, PR_NORMALIZED_SUBJECT, "hello");
+    assert_text(f, mid, PR_BODY, "text\r\n");
+    assert_text(f, mid, PR_MESSAGE_CLASS, "IPM.Note");
 }
 
 static bool lists(struct fixture *f, uint64_t id, uint32_t tag)
@@ -975,6 +1018,7 @@ int main(void)
         IN_A_BED(what_is_not_a_value_is_told_and_the_rest_is_set),
         IN_A_BED(a_property_is_told_by_its_id_whatever_its_type),
         IN_A_BED(what_is_set_wins_over_what_is_derived_until_it_is_removed),
+        IN_A_BED(mail_of_before_there_were_columns_shows_the_same),
         IN_A_BED(a_list_has_each_property_once_and_each_can_be_got),
         IN_A_BED(what_mapi_sets_is_what_imap_sees),
         IN_A_BED(what_imap_sets_is_what_mapi_sees),
