@@ -144,6 +144,11 @@ bool store_object_is_own(const struct store_object *object)
     return object->bag.own;
 }
 
+bool store_object_was_read(const struct store_object *object)
+{
+    return object->have_mail;
+}
+
 static struct err load_mail(struct store_object *o)
 {
     struct message_meta meta;

@@ -138,6 +138,8 @@ const struct store_prop *store_object_explicit(const struct store_object *object
  * this decodes every attachment.
  */
 struct err store_object_content(struct store_object *object, struct store_content *out) MUST_USE;
+/* Were the bytes of the message needed, till now: did it take time by its length? */
+bool store_object_was_read(const struct store_object *object);
 /* Is the message made of properties? */
 bool store_object_is_own(const struct store_object *object);
 

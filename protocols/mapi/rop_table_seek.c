@@ -4,6 +4,7 @@
 enum {
     BOOKMARKS_MAX = 1000,
     FIND_HEAD = 2, /* RowNoLongerVisible, HasRowData */
+    FOUND_ROW = 5, /* rows that one is worth which is sought by its name: see TURN */
 };
 
 /* ---- the cursor (3.2.5.8 - 3.2.5.11) ---- */
@@ -191,8 +192,9 @@ static bool begin_find(struct rop_call *call, struct mapi_table *t, struct table
     return true;
 }
 
+/* *spent is raised by what it took. */
 static uint32_t row_fits(struct mapi_table *t, struct store_read *rd, uint32_t at,
-                         const struct restriction *wanted, bool *fits)
+                         const struct restriction *wanted, uint32_t *spent, bool *fits)
 {
     struct arena in = ARENA_INIT;
     struct match_run run = {.in = &in};
@@ -202,6 +204,7 @@ static uint32_t row_fits(struct mapi_table *t, struct store_read *rd, uint32_t a
     *fits = !failed(e) && match(wanted, &run, &row.source);
     if (!failed(e))
         e = row.source.err;
+    *spent += FOUND_ROW + (failed(e) ? 0 : table_row_cost(&row));
     arena_done(&in);
     return mapi_ec_of(e);
 }
@@ -230,12 +233,12 @@ static uint32_t find_row_now(struct rop_call *call, struct mapi_table *t, struct
     if (!use->begun && !begin_find(call, t, use))
         return EC_INVALID_BOOKMARK;
     reply->gone = use->gone;
-    for (int turn = 0; use->left > 0 && use->at < table_count(t); turn += EXPENSIVE_ROW) {
+    for (uint32_t spent = 0; use->left > 0 && use->at < table_count(t);) {
         bool fits;
 
-        if (turn >= TURN)
+        if (spent >= TURN)
             return TABLE_AGAIN;
-        uint32_t ec = row_fits(t, rd, use->at, rq->restriction.root, &fits);
+        uint32_t ec = row_fits(t, rd, use->at, rq->restriction.root, &spent, &fits);
         if (ec || fits)
             return ec ? ec : found(call, t, rd, use->at);
         use->at += (uint32_t)step;

@@ -26,27 +26,6 @@ struct table_build {
     size_t width, at, left, right; /* of merging: see merge() */
 };
 
-static bool is_cheap(const struct restriction *r)
-{
-    bool cheap = r->kind != RESTRICTION_SUBOBJECT &&
-                 (r->kind < RESTRICTION_CONTENT || r->kind > RESTRICTION_EXIST ||
-                  (table_row_is_cheap(r->tag) &&
-                   (r->kind != RESTRICTION_COMPARE || table_row_is_cheap(r->tag2))));
-
-    for (size_t i = 0; i < r->n && cheap; i++)
-        cheap = is_cheap(&r->children[i]);
-    return cheap;
-}
-
-uint32_t table_row_cost(const struct mapi_table *t)
-{
-    bool cheap = (!t->restriction || is_cheap(t->restriction)) && !t->instances_of && !t->search;
-
-    for (size_t i = 0; i < t->n_orders; i++)
-        cheap = cheap && table_row_is_cheap(t->orders[i].tag);
-    return cheap ? OPENED_ROW : EXPENSIVE_ROW;
-}
-
 static struct table_build *build_new(uint64_t state)
 {
     struct table_build *b = mem_new(sizeof *b);
@@ -97,9 +76,9 @@ static void add_entry(struct mapi_table *t, struct table_build *b, struct table_
     };
 }
 
-/* *opened: the row of the store was not enough. */
+/* *spent is raised by what it took. */
 static struct err collect_row(struct mapi_table *t, struct table_build *b, struct store_read *rd,
-                              const struct message_row *message, bool *opened)
+                              const struct message_row *message, uint32_t *spent)
 {
     struct arena in = ARENA_INIT;
     struct table_row row;
@@ -114,7 +93,7 @@ static struct err collect_row(struct mapi_table *t, struct table_build *b, struc
     }
     struct err e = row.source.err;
 
-    *opened = row.object != NULL;
+    *spent += table_row_cost(&row);
     arena_done(&in);
     return e;
 }
@@ -126,7 +105,7 @@ static void collected(const struct mapi_table *t, struct table_build *b)
 
 static uint32_t collect(struct mapi_table *t, struct table_build *b, struct store_read *rd)
 {
-    uint32_t cost = table_row_cost(t), spent = 0;
+    uint32_t spent = 0;
     const struct message_row *row;
     struct err e = OK;
 
@@ -137,13 +116,10 @@ static uint32_t collect(struct mapi_table *t, struct table_build *b, struct stor
     struct store_rows *rows = store_rows_open(rd, t->place, (uint32_t)b->next);
 
     while (spent < TURN && !failed(e = store_rows_next(rows, &row))) {
-        bool opened;
-
-        e = collect_row(t, b, rd, row, &opened);
+        e = collect_row(t, b, rd, row, &spent);
         if (failed(e))
             break;
         b->next = (uint64_t)row->uid + 1;
-        spent += opened ? cost : 1;
     }
     store_rows_close(rows);
     if (e.code == ERR_NOT_FOUND && t->search) {

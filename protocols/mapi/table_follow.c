@@ -9,7 +9,8 @@
 struct table_follow {
     uint64_t state;
     struct uidset touched;
-    uint32_t next; /* of those that are still to be put in */
+    uint32_t next;  /* of those that are still to be put in */
+    uint32_t spent; /* in this turn */
 };
 
 void table_follow_free(struct mapi_table *t)
@@ -119,6 +120,7 @@ static struct err order_with(struct mapi_table *t, struct store_read *rd, uint32
                              &leaf);
         table_key_put(&leaf, &other, NULL);
         *order = slice_order(buf_slice(&other), key);
+        t->follow->spent += table_row_cost(&leaf);
         e = leaf.source.err;
     }
     if (*order == 0) {
@@ -193,6 +195,7 @@ static struct err insert_message(struct mapi_table *t, struct store_read *rd, ui
     e = row.source.err;
     for (; row.instance < n && !failed(e); row.instance++)
         e = insert_leaf(t, rd, &row);
+    t->follow->spent += table_row_cost(&row);
     arena_done(&in);
     return failed(row.source.err) ? row.source.err : e;
 }
@@ -209,10 +212,11 @@ static uint32_t log2_of(uint32_t n)
 static struct err insert_some(struct mapi_table *t, struct store_read *rd, bool *more)
 {
     struct table_follow *f = t->follow;
-    uint32_t cost = table_row_cost(t) * log2_of(t->leaves.n), spent = 0, uid;
+    uint32_t uid;
 
+    f->spent = 0;
     while (uidset_next(&f->touched, f->next, &uid)) {
-        if (spent >= TURN) {
+        if (f->spent >= TURN) {
             *more = true;
             return OK;
         }
@@ -223,7 +227,6 @@ static struct err insert_some(struct mapi_table *t, struct store_read *rd, bool 
         if (uid == UINT32_MAX)
             break;
         f->next = uid + 1;
-        spent += cost;
     }
     return OK;
 }

@@ -261,8 +261,8 @@ void table_row_of_item(struct mapi_table *t, struct store_read *rd, const struct
 bool table_row_get(struct table_row *row, uint32_t tag, struct prop *out);
 /* How many rows a message has: one for each value. */
 uint32_t table_row_instances(struct table_row *row);
-/* Can it be told from the row of the store alone, most of the time? */
-bool table_row_is_cheap(uint32_t tag);
+/* What it took to look at it, till now. */
+uint32_t table_row_cost(const struct table_row *row);
 /* One PropertyRow of the table's columns. False: it does not fit, and nothing was put. */
 bool table_row_put(struct table_row *row, const struct value_form *form, struct buf *out);
 
@@ -278,13 +278,11 @@ uint32_t table_key_category(struct mapi_table *t, struct slice key, const size_t
 /* ---- table_build.c, table_follow.c ---- */
 
 /*
- * Rows that may be looked at in one turn. One that must be opened counts as more, and as much more
- * where a message may have to be taken apart.
+ * Rows that may be looked at in one turn. One that was opened counts as more, and as much more
+ * where the message had to be read and taken apart.
  */
-enum { TURN = 20000, OPENED_ROW = 10, EXPENSIVE_ROW = 400 };
+enum { TURN = 20000, OPENED_ROW = 25, EXPENSIVE_ROW = 400 };
 
-/* What a row costs that is opened. */
-uint32_t table_row_cost(const struct mapi_table *t);
 /* Make the leaves of a table that has none, or go on making them. */
 uint32_t table_build(struct mapi_table *t, struct store_read *rd, const struct store_folder *now,
                      bool *more);

@@ -134,29 +134,6 @@ static bool row_field(const struct table_row *row, uint32_t id, struct prop *out
     }
 }
 
-bool table_row_is_cheap(uint32_t tag)
-{
-    switch (tag >> 16) {
-    case PR_MID >> 16:
-    case PR_FOLDER_ID >> 16:
-    case PR_PARENT_FOLDER_ID >> 16:
-    case PR_CHANGE_NUMBER >> 16:
-    case PR_READ >> 16:
-    case PR_HAS_ATTACHMENTS >> 16:
-    case PR_INTERNET_ARTICLE_NUMBER >> 16:
-    case PR_DELIVERY_TIME >> 16:
-    case PR_CREATION_TIME >> 16:
-    case PR_MESSAGE_SIZE >> 16:
-    case PR_MESSAGE_FLAGS >> 16:
-    case PR_FLAG_STATUS >> 16:
-    case PR_INST_ID >> 16:
-    case PR_INSTANCE_NUM >> 16:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static uint64_t row_type(const struct table_row *row)
 {
     if (!row->is_header)
@@ -265,6 +242,13 @@ static struct err open_object(struct table_row *row)
     return t->kind == TABLE_CONTENTS
                ? store_object_open_row(row->rd, t->place, &row->message, row->in, &row->object)
                : store_object_open(row->rd, row->id, row->in, &row->object);
+}
+
+uint32_t table_row_cost(const struct table_row *row)
+{
+    if (!row->object)
+        return 1;
+    return row->content || store_object_was_read(row->object) ? EXPENSIVE_ROW : OPENED_ROW;
 }
 
 static struct err load_head(struct table_row *row, struct store_prop *p)
