@@ -86,6 +86,22 @@ void clock_put_rfc3339(struct buf *out, uint64_t filetime)
                c.second, (int)(filetime % FILETIME_SECOND / 10000));
 }
 
+void clock_put_rfc5322(struct buf *out, uint64_t filetime)
+{
+    struct civil c = civil_from_unix(filetime_to_unix(filetime));
+
+    buf_printf(out, "%s, %d %s %04d %02d:%02d:%02d +0000", clock_day_names[c.weekday], c.day,
+               clock_month_names[c.month - 1], c.year, c.hour, c.minute, c.second);
+}
+
+void clock_put_http(struct buf *out, uint64_t filetime)
+{
+    struct civil c = civil_from_unix(filetime_to_unix(filetime));
+
+    buf_printf(out, "%s, %02d %s %04d %02d:%02d:%02d GMT", clock_day_names[c.weekday], c.day,
+               clock_month_names[c.month - 1], c.year, c.hour, c.minute, c.second);
+}
+
 /* Exactly `digits` of them, from the front. */
 static bool take_digits(struct slice *text, size_t digits, int *out)
 {

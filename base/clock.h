@@ -56,6 +56,12 @@ extern const char *const clock_day_names[7];    /* "Sun" .. "Sat" */
 /* "2026-11-24T03:40:31.123Z" (RFC 3339). */
 void clock_put_rfc3339(struct buf *out, uint64_t filetime);
 
+/* "Tue, 24 Nov 2026 03:40:31 +0000" (RFC 5322 3.3), in UTC. */
+void clock_put_rfc5322(struct buf *out, uint64_t filetime);
+
+/* "Tue, 24 Nov 2026 03:40:31 GMT" (RFC 9110 5.6.7): its day has two digits. */
+void clock_put_http(struct buf *out, uint64_t filetime);
+
 /*
  * What clock_put_rfc3339() writes, and what people write of it: the date alone, a blank for the T,
  * no fraction, no Z; always UTC. False: it is nothing of these, or before 1601.

@@ -196,14 +196,11 @@ static struct err prepare(struct job *job, struct store_prepared **out)
     struct transport *t = job->transport;
     struct store_spool *spool = store_spool_new(t->store);
     struct buf trace = buf_make(4096);
-    char date[64];
-    time_t now = time(NULL);
-    struct tm tm;
 
-    gmtime_r(&now, &tm);
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
-    buf_printf(&trace, "Return-Path: <%.*s>\r\nReceived: by %s with MAPI;\r\n\t%s\r\n",
-               SLICE_ARG(job->rq->sender), t->host_name, date);
+    buf_printf(&trace, "Return-Path: <%.*s>\r\nReceived: by %s with MAPI;\r\n\t",
+               SLICE_ARG(job->rq->sender), t->host_name);
+    clock_put_rfc5322(&trace, clock_now().wall);
+    buf_puts(&trace, "\r\n");
     struct err e = store_spool_put(spool, buf_slice(&trace));
     if (!failed(e))
         e = store_spool_put(spool, job->rq->bytes);

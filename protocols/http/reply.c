@@ -108,13 +108,11 @@ static bool has_body(const struct http_exchange *x)
     return x->status != 204 && !x->rq.head_only;
 }
 
-/* IMF-fixdate (RFC 9110 5.6.7). */
 static void put_date(const struct http_exchange *x, struct buf *out)
 {
-    struct civil c = civil_from_unix(filetime_to_unix(x->session->env->clock->wall));
-
-    buf_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", clock_day_names[c.weekday],
-               c.day, clock_month_names[c.month - 1], c.year, c.hour, c.minute, c.second);
+    buf_puts(out, "Date: ");
+    clock_put_http(out, x->session->env->clock->wall);
+    buf_puts(out, "\r\n");
 }
 
 /* How the client will know where the body ends (RFC 9112 6.3). */

@@ -31,14 +31,6 @@ static void put_address(struct buf *out, const struct sockaddr_storage *address)
     }
 }
 
-static void put_date(struct buf *out, uint64_t wall)
-{
-    struct civil c = civil_from_unix(filetime_to_unix(wall));
-
-    buf_printf(out, "%s, %d %s %d %02d:%02d:%02d +0000", clock_day_names[c.weekday], c.day,
-               clock_month_names[c.month - 1], c.year, c.hour, c.minute, c.second);
-}
-
 /* The "with" of RFC 3848 and RFC 6531. */
 static const char *with(const struct lmtp_session *s)
 {
@@ -74,7 +66,7 @@ static void put_trace(struct lmtp_session *s, struct buf *out)
                s->env->peer->session_id, (unsigned long long)++s->messages);
     put_only_recipient(t, "\r\n\tfor <", ">", out);
     buf_puts(out, ";\r\n\t");
-    put_date(out, s->env->clock->wall);
+    clock_put_rfc5322(out, s->env->clock->wall);
     buf_puts(out, "\r\n");
 }
 

@@ -196,14 +196,6 @@ static enum http_next refuse(struct mapi_exchange *x, enum mapi_response_code co
 
 /* ---- bodies ([MS-OXCMAPIHTTP] 2.2.7) ---- */
 
-static void put_http_date(struct buf *out, uint64_t filetime)
-{
-    struct civil c = civil_from_unix(filetime_to_unix(filetime));
-
-    buf_printf(out, "%s, %02d %s %04d %02d:%02d:%02d GMT", clock_day_names[c.weekday], c.day,
-               clock_month_names[c.month - 1], c.year, c.hour, c.minute, c.second);
-}
-
 static void put_done(struct mapi_exchange *x)
 {
     struct buf *out = http_out(x->http);
@@ -213,7 +205,7 @@ static void put_done(struct mapi_exchange *x)
     if (x->code != RESPONSE_OK)
         buf_printf(out, "X-ResponseCode: %d\r\n", (int)x->code);
     buf_printf(out, "X-ElapsedTime: %llu\r\nX-StartTime: ", (unsigned long long)elapsed);
-    put_http_date(out, x->began);
+    clock_put_http(out, x->began);
     buf_puts(out, "\r\n\r\n");
     if (x->code == RESPONSE_OK)
         buf_put(out, buf_slice(&x->reply));

@@ -83,14 +83,11 @@ static bool is_out_of_office(struct store_read *rd, struct arena *in)
  */
 static uint64_t logon_time(uint64_t now)
 {
-    struct tm tm;
-    time_t seconds = (time_t)filetime_to_unix(now);
+    struct civil c = civil_from_unix(filetime_to_unix(now));
 
-    if (!gmtime_r(&seconds, &tm))
-        return 0;
-    return (uint64_t)tm.tm_sec | (uint64_t)tm.tm_min << 8 | (uint64_t)tm.tm_hour << 16 |
-           (uint64_t)tm.tm_wday << 24 | (uint64_t)tm.tm_mday << 32 |
-           (uint64_t)(tm.tm_mon + 1) << 40 | (uint64_t)(tm.tm_year + 1900) << 48;
+    return (uint64_t)c.second | (uint64_t)c.minute << 8 | (uint64_t)c.hour << 16 |
+           (uint64_t)c.weekday << 24 | (uint64_t)c.day << 32 | (uint64_t)c.month << 40 |
+           (uint64_t)c.year << 48;
 }
 
 static uint32_t fill_reply(struct rop_call *call, struct mapi_logon *logon, struct store_read *rd)

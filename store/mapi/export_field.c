@@ -133,10 +133,9 @@ void export_token(struct buf *out, const char *name, struct slice text)
 
 void export_date(struct buf *out, const char *name, uint64_t filetime)
 {
-    struct civil c = civil_from_unix(filetime_to_unix(filetime));
-
-    buf_printf(out, "%s: %s, %d %s %04d %02d:%02d:%02d +0000\r\n", name, clock_day_names[c.weekday],
-               c.day, clock_month_names[c.month - 1], c.year, c.hour, c.minute, c.second);
+    buf_printf(out, "%s: ", name);
+    clock_put_rfc5322(out, filetime);
+    buf_puts(out, "\r\n");
 }
 
 bool export_is_field_name(struct slice name)

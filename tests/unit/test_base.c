@@ -144,6 +144,30 @@ static void what_is_a_time_is_read_as_it_was_written_and_nothing_else(void **sta
     }
 }
 
+static void dates_of_mail_and_of_http_are_written_as_their_grammars_say(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        const char *mail, *http;
+    } cases[] = {
+        {1795491631, "Tue, 24 Nov 2026 03:40:31 +0000", "Tue, 24 Nov 2026 03:40:31 GMT"},
+        {784111777, "Sun, 6 Nov 1994 08:49:37 +0000", "Sun, 06 Nov 1994 08:49:37 GMT"},
+        {-11644473600, "Mon, 1 Jan 1601 00:00:00 +0000", "Mon, 01 Jan 1601 00:00:00 GMT"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf mail = buf_make(64), http = buf_make(64);
+
+        clock_put_rfc5322(&mail, filetime_from_unix(cases[i].seconds));
+        clock_put_http(&http, filetime_from_unix(cases[i].seconds));
+        assert_slice(buf_slice(&mail), cases[i].mail);
+        assert_slice(buf_slice(&http), cases[i].http);
+        buf_done(&mail);
+        buf_done(&http);
+    }
+}
+
 static void an_arena_gives_zeroed_aligned_memory(void **state)
 {
     struct arena a = ARENA_INIT;
@@ -228,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_buf_prints_what_printf_prints),
         cmocka_unit_test(civil_dates_survive_the_way_there_and_back),
         cmocka_unit_test(what_is_a_time_is_read_as_it_was_written_and_nothing_else),
+        cmocka_unit_test(dates_of_mail_and_of_http_are_written_as_their_grammars_say),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(an_arena_gives_no_less_than_it_was_asked_for),
         cmocka_unit_test(every_error_has_a_name_and_a_sentence),
