@@ -13,6 +13,7 @@
  *   'H' hour u32, kind                how long they took: 128 times u32 (audit_counts.c)
  *   'O' user 0x00 door                last log-on: time u64, record (audit_last.c)
  *   'N'                               next mailbox id, u64 (store.h)
+ *   'Q' 'W' 'M'                       mail that waits to be handed on (queue.c)
  */
 #ifndef GATEPOST_STORE_SYSTEM_H
 #define GATEPOST_STORE_SYSTEM_H

@@ -10,6 +10,7 @@
 
 #include "store/bag.h"
 #include "store/message_int.h"
+#include "store/queue_int.h"
 #include "store/system.h"
 #include "store/verify_int.h"
 
@@ -130,10 +131,28 @@ static void count_blobs_of_bags(struct verify *v)
     engine_cursor_close(cursor);
 }
 
-static void count_all_blobs(struct verify *v)
+static void count_blobs_of_mailbox(struct verify *v)
 {
     count_blobs(v);
     count_blobs_of_bags(v);
+}
+
+static void count_blob(void *ctx, uint64_t blob)
+{
+    struct verify *v = ctx;
+
+    refs_add(&v->blobs, blob, 1);
+}
+
+static struct err count_all_blobs(struct verify *v)
+{
+    struct err e = for_each_mailbox(v, count_blobs_of_mailbox);
+
+    if (!failed(e))
+        e = queue_blobs(v->store, count_blob, v);
+    if (e.code == ERR_CORRUPT)
+        verify_fault(v, "queue: %s", e.why);
+    return e.code == ERR_CORRUPT ? OK : e;
 }
 
 /* The blobs whose count is off. */
@@ -180,7 +199,7 @@ static struct err recount(struct verify *v, struct refs *suspects)
 
     refs_done(&v->blobs);
     if (!failed(e))
-        e = for_each_mailbox(v, count_all_blobs);
+        e = count_all_blobs(v);
     if (!failed(e))
         e = stat_suspects(v, suspects, &after);
     for (size_t i = 0; i < before.room && !failed(e); i++) {
@@ -200,7 +219,7 @@ static struct err recount(struct verify *v, struct refs *suspects)
 static struct err check_blobs(struct verify *v)
 {
     struct refs suspects = {NULL, 0, 0};
-    struct err e = for_each_mailbox(v, count_all_blobs);
+    struct err e = count_all_blobs(v);
 
     if (!failed(e))
         e = find_suspects(v, &suspects);
