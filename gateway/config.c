@@ -180,12 +180,18 @@ static void fill_transport(struct config *c, cfg_t *file)
     cfg_t *transport = cfg_getsec(file, "transport");
 
     c->transport = (struct transport_config){
-        .next_hop = cfg_getstr(transport, "next-hop"),
-        .tls = strcmp(cfg_getstr(transport, "tls"), "starttls") == 0 ? TRANSPORT_STARTTLS
-                                                                     : TRANSPORT_CLEAR,
-        .user = cfg_getstr(transport, "user"),
-        .password = cfg_getstr(transport, "password"),
-        .host_name = c->net.host_name,
+        .hop =
+            {
+                .url = cfg_getstr(transport, "next-hop"),
+                .tls = strcmp(cfg_getstr(transport, "tls"), "starttls") == 0 ? HOP_STARTTLS
+                                                                             : HOP_CLEAR,
+                .user = cfg_getstr(transport, "user"),
+                .password = cfg_getstr(transport, "password"),
+                .host_name = c->net.host_name,
+                .timeout_ms = time_of(transport, "timeout"),
+            },
+        .retry_ms = time_of(transport, "retry"),
+        .give_up_ms = time_of(transport, "give-up"),
     };
 }
 

@@ -141,6 +141,9 @@ static cfg_opt_t transport_options[] = {
     CFG_STR("tls", "none", CFGF_NONE),
     CFG_STR("user", NULL, CFGF_NONE),
     CFG_STR("password", NULL, CFGF_NONE),
+    CFG_STR("timeout", "5m", CFGF_NONE),
+    CFG_STR("retry", "1m", CFGF_NONE),
+    CFG_STR("give-up", "5d", CFGF_NONE),
     CFG_END()
 };
 static cfg_opt_t log_options[] = {
@@ -387,7 +390,7 @@ static int want_hop_tls(cfg_t *cfg, cfg_opt_t *opt)
 static int want_next_hop(cfg_t *cfg, cfg_opt_t *opt)
 {
     const char *found = last_string(opt);
-    const char *why = transport_check(found);
+    const char *why = hop_check(found);
 
     if (!why)
         return 0;
@@ -542,6 +545,9 @@ static const struct check {
     {"transport", "tls", want_hop_tls},
     {"transport", "user", want_text},
     {"transport", "password", want_text},
+    {"transport", "timeout", want_time},
+    {"transport", "retry", want_time},
+    {"transport", "give-up", want_time},
     {"log", "file", want_text},
     {"log", "format", want_log_format},
     {"log", "level", want_log_level},

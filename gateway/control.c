@@ -25,6 +25,7 @@ enum {
 struct control {
     const char *instance;
     struct auth *auth;
+    struct transport *transport;
     struct log *log;
     int dir, listener, stop;
     pthread_t thread;
@@ -154,10 +155,18 @@ static json_t *instance(struct control *control, const json_t *question)
     return json_pack("{ss}", "instance", control->instance);
 }
 
+static json_t *queue(struct control *control, const json_t *question)
+{
+    (void)question;
+    transport_wake(control->transport);
+    return json_pack("{sb}", "woken", 1);
+}
+
 static const struct {
     const char *name;
     json_t *(*run)(struct control *control, const json_t *question);
-} questions[] = {{"throttled", throttled}, {"lift", lift}, {"instance", instance}};
+} questions[] = {
+    {"throttled", throttled}, {"lift", lift}, {"instance", instance}, {"queue", queue}};
 
 static json_t *answer_to(struct control *control, const json_t *question)
 {
@@ -222,14 +231,15 @@ static struct err listen_in(struct control *control)
     return OK;
 }
 
-struct err control_new(const char *dir, const char *instance, struct auth *auth, struct log *log,
-                       struct control **out)
+struct err control_new(const char *dir, const char *instance, struct auth *auth,
+                       struct transport *transport, struct log *log, struct control **out)
 {
     struct control *control = mem_new(sizeof *control);
     struct err e = OK;
 
     control->instance = instance;
     control->auth = auth;
+    control->transport = transport;
     control->log = log;
     control->listener = control->stop = -1;
     control->dir = open_dir(dir);

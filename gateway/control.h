@@ -7,6 +7,7 @@
  *
  *   {"do": "throttled"}                                {"throttled": [{"address": ..., ...}, ...]}
  *   {"do": "lift", "address": A, "name": N}            {"lifted": 2}      both may be left out
+ *   {"do": "queue"}                                    {"woken": true}    the queue has changed
  *   {"do": "instance"}                                 {"instance": "5f3a2b1c"}, as in greetings
  *                                                      {"error": "..."}   what cannot be done
  *
@@ -18,6 +19,7 @@
 #include <jansson.h>
 
 #include "auth/auth.h"
+#include "gateway/transport.h"
 
 struct control;
 
@@ -25,9 +27,9 @@ struct control;
  * Of the daemon `instance`, which serves the store in `dir` (serving_begin()); the last one's
  * socket is removed. Everything but `dir` must outlive it.
  */
-struct err control_new(const char *dir, const char *instance, struct auth *auth, struct log *log,
-                       struct control **out) MUST_USE;
-void control_free(struct control *control); /* NULL is fine; before auth_free() */
+struct err control_new(const char *dir, const char *instance, struct auth *auth,
+                       struct transport *transport, struct log *log, struct control **out) MUST_USE;
+void control_free(struct control *control); /* NULL is fine; before auth_free(), transport_stop() */
 
 /* ERR_UNAVAILABLE: no daemon serves the store, or it does not answer. */
 struct err control_ask(const char *dir, const json_t *question, json_t **answer) MUST_USE;

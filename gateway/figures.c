@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/queue.h"
 
 enum {
     CENSUS_MS = 2000,      /* a worker that does not answer in this time is stuck */
@@ -107,6 +108,21 @@ static void gather_store(struct figures *f, struct ops_figures *out)
     out->stats = engine_stats(store_engine(f->parts.store), &out->store_stats);
 }
 
+static void gather_queue(struct figures *f, struct ops_figures *out)
+{
+    struct transport_counts counts;
+    uint64_t oldest = 0;
+
+    if (failed(store_queue_count(f->parts.store, &out->queue_waiting, &oldest)))
+        oldest = 0;
+    uint64_t now = clock_now().wall;
+    out->queue_oldest_s = oldest && oldest < now ? (now - oldest) / FILETIME_SECOND : 0;
+    transport_count(f->parts.transport, &counts);
+    out->queue_sent = counts.sent;
+    out->queue_deferred = counts.deferred;
+    out->queue_failed = counts.failed;
+}
+
 static void gather_audit(struct figures *f, struct ops_figures *out)
 {
     struct audit_sink_stats stats;
@@ -175,6 +191,7 @@ static struct snapshot *gather(struct figures *f)
     gather_net(f, &s->arena, &s->figures);
     gather_store(f, &s->figures);
     gather_audit(f, &s->figures);
+    gather_queue(f, &s->figures);
     gather_process(f, &s->figures);
     logon_counters_read(f->parts.logons, &s->arena, &s->figures);
     return s;

@@ -12,6 +12,7 @@
 #include "gateway/audit_sink.h"
 #include "gateway/logon_counters.h"
 #include "gateway/net/net.h"
+#include "gateway/transport.h"
 
 struct figures;
 
@@ -21,6 +22,7 @@ struct figures_parts {
     struct store *store;
     struct audit_sink *sink;
     struct logon_counters *logons;
+    struct transport *transport;
 };
 
 /* ERR_UNAVAILABLE: no thread. */

@@ -50,20 +50,37 @@ static void convert(struct gateway_directory *d, const struct account *a, struct
     add_aliases(d, a, in, out);
 }
 
+static struct err person_of(struct gateway_directory *d, struct slice identity, struct arena *in,
+                            struct mapi_person *out)
+{
+    struct account account;
+    struct err e = accounts_lookup(d->accounts, identity, in, &account);
+
+    if (!failed(e))
+        convert(d, &account, in, out);
+    return e;
+}
+
 static struct err find(struct mapi_directory *directory, struct slice name, struct arena *in,
                        struct mapi_person *out)
 {
     struct gateway_directory *d = self_of(directory);
     struct auth_account found;
-    struct account account;
     struct err e = auth_resolve(d->auth, name, in, &found);
 
     if (failed(e))
         return e.code == ERR_UNAVAILABLE ? e : ERR(ERR_NOT_FOUND, "nobody has this name");
-    e = accounts_lookup(d->accounts, found.identity, in, &account);
-    if (!failed(e))
-        convert(d, &account, in, out);
-    return e;
+    return person_of(d, found.identity, in, out);
+}
+
+static struct err find_address(struct mapi_directory *directory, struct slice address,
+                               struct arena *in, struct mapi_person *out)
+{
+    struct gateway_directory *d = self_of(directory);
+    struct auth_account found;
+    struct err e = auth_resolve_recipient(d->auth, address, in, &found);
+
+    return failed(e) ? e : person_of(d, found.identity, in, out);
 }
 
 struct people {
@@ -103,5 +120,5 @@ static struct err list(struct mapi_directory *directory, struct arena *in, struc
 void gateway_directory_init(struct gateway_directory *directory, struct accounts *accounts,
                             struct auth *auth)
 {
-    *directory = (struct gateway_directory){{find, list}, accounts, auth};
+    *directory = (struct gateway_directory){{find, find_address, list}, accounts, auth};
 }

@@ -1,46 +1,586 @@
-/* transport.c - threads that hand mail on, one message each at a time. */
+/* transport.c - who asks the queue, who takes from it, and what an attempt comes to. */
 #include "gateway/transport.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gateway/delivery.h"
+#include "gateway/outbox.h"
+#include "gateway/report.h"
 
-enum { THREADS = 4, CONNECT_SECONDS = 30, STALLED_SECONDS = 60, NAME_MAX_BYTES = 256 };
+enum {
+    THREADS = 4,
+    LOOK_AGAIN_MS = 60000, /* other processes change the queue too, and clocks are set */
+    TROUBLE_MS = 1000,     /* the store does not answer */
+    MAX_DOUBLINGS = 20,
+};
 
-/* One that waits, or is under way. */
+#define MAX_PAUSE (4 * 3600 * FILETIME_SECOND)
+#define LOCK_TIME (10 * 60 * FILETIME_SECOND) /* for a client that sends by itself, or is gone */
+
+/* What somebody asked, and that waits. */
 struct job {
-    struct mapi_send *rq;
-    struct transport *transport;
+    struct mapi_mail *rq;
     struct task task;
     struct job *next;
-    size_t sent; /* bytes of the message */
+};
+
+/* An entry that is being handed on. */
+struct attempt {
+    struct transport *transport;
+    uint64_t id;
+    struct attempt *next;
+    struct arena arena;
+    struct queue_entry entry;
+    struct slice bytes;
+    size_t *which; /* the entry's recipients that the mail has */
+    struct smtp_mail mail;
 };
 
 struct transport {
     struct mapi_transport face;
-    char *next_hop, *user, *password, *host_name;
-    enum transport_tls tls;
-    struct store *store;
-    struct mapi_directory *directory;
+    struct transport_config config; /* its texts are not kept */
+    struct hop *hop;
+    struct delivery delivery;
+    char *host_name;
     struct log *log;
-    pthread_mutex_t mutex;
-    pthread_cond_t some;
+    int stop_fd;
+    pthread_mutex_t mutex; /* of what follows */
+    pthread_cond_t asked, due;
     struct job *first, **last;
+    struct attempt *busy;
     bool stopping;
-    pthread_t threads[THREADS];
+    struct transport_counts counts;
+    pthread_t threads[1 + THREADS];
     unsigned n_threads;
 };
 
-/* ---- answers ---- */
+static struct store *store_of(const struct transport *t)
+{
+    return t->delivery.store;
+}
+
+static uint64_t ticks(uint64_t ms)
+{
+    return ms * (FILETIME_SECOND / 1000);
+}
+
+/* ---- an attempt: what there is to do ---- */
+
+static bool is_waiting(const struct queue_entry *e)
+{
+    for (size_t i = 0; i < e->n_recipients; i++)
+        if (e->recipients[i].state == QUEUE_WAITS)
+            return true;
+    return false;
+}
+
+static void fill_mail(struct attempt *a)
+{
+    const struct queue_entry *e = &a->entry;
+    struct buf id = buf_make(64);
+
+    a->which = arena_array(&a->arena, e->n_recipients + 1, sizeof *a->which);
+    a->mail = (struct smtp_mail){
+        .sender = e->sender,
+        .bytes = a->bytes,
+        .recipients = arena_array(&a->arena, e->n_recipients + 1, sizeof *a->mail.recipients),
+        .wants_report = e->wants_report,
+    };
+    for (size_t i = 0; i < e->n_recipients; i++) {
+        if (e->recipients[i].state != QUEUE_WAITS)
+            continue;
+        a->which[a->mail.n_recipients] = i;
+        a->mail.recipients[a->mail.n_recipients++].address = e->recipients[i].address;
+    }
+    buf_printf(&id, "%llx", (unsigned long long)e->id);
+    a->mail.envelope_id = arena_slice(&a->arena, buf_slice(&id));
+    buf_done(&id);
+}
+
+/* ---- what came of it ---- */
+
+static void log_outcome(struct transport *t, const struct queue_entry *e,
+                        const struct queue_recipient *r, const char *event, enum log_level level)
+{
+    log_event(t->log, level, event, log_number("id", (int64_t)e->id), log_text("sender", e->sender),
+              log_text("recipient", r->address), log_number("attempts", e->attempts),
+              log_text("reply", r->reply));
+}
+
+static void give_up(struct attempt *a, struct queue_recipient *r)
+{
+    struct buf words = buf_make(2 * QUEUE_REPLY_MAX);
+
+    buf_printf(&words, "4.4.7 given up after %u attempts: %.*s", a->entry.attempts,
+               SLICE_ARG(r->reply));
+    r->state = QUEUE_FAILED;
+    r->reply = arena_slice(&a->arena, slice_head(buf_slice(&words), QUEUE_REPLY_MAX));
+    buf_done(&words);
+}
+
+static void take_result(struct attempt *a, struct queue_recipient *r,
+                        const struct smtp_recipient *result, bool expired)
+{
+    struct transport *t = a->transport;
+
+    r->reply = slice_str(result->reply);
+    r->answered = result->result == SMTP_TAKEN && a->mail.reports;
+    if (result->result == SMTP_TAKEN)
+        r->state = QUEUE_SENT;
+    else if (result->result == SMTP_REFUSED)
+        r->state = QUEUE_FAILED;
+    else if (expired)
+        give_up(a, r);
+    pthread_mutex_lock(&t->mutex);
+    t->counts.sent += r->state == QUEUE_SENT;
+    t->counts.failed += r->state == QUEUE_FAILED;
+    t->counts.deferred += r->state == QUEUE_WAITS;
+    pthread_mutex_unlock(&t->mutex);
+    if (r->state == QUEUE_SENT)
+        log_outcome(t, &a->entry, r, "transport.sent", LOG_LEVEL_INFO);
+    else if (r->state == QUEUE_FAILED)
+        log_outcome(t, &a->entry, r, "transport.failed", LOG_LEVEL_WARN);
+    else
+        log_outcome(t, &a->entry, r, "transport.deferred", LOG_LEVEL_WARN);
+}
+
+static uint64_t pause_after(const struct transport *t, uint32_t attempts)
+{
+    uint64_t pause = ticks(t->config.retry_ms);
+
+    for (uint32_t i = 1; i < attempts && i < MAX_DOUBLINGS && pause < MAX_PAUSE; i++)
+        pause *= 2;
+    return pause < MAX_PAUSE ? pause : MAX_PAUSE;
+}
+
+static bool is_stopping(struct transport *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    bool stopping = t->stopping;
+    pthread_mutex_unlock(&t->mutex);
+    return stopping;
+}
+
+/* Was it broken off before anybody had a say? Then it was no attempt. */
+static bool was_broken_off(const struct attempt *a)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < a->mail.n_recipients; i++)
+        any = any || a->mail.recipients[i].result != SMTP_LATER;
+    return !any && is_stopping(a->transport);
+}
+
+static void hand_over(struct attempt *a)
+{
+    struct transport *t = a->transport;
+    struct queue_entry *e = &a->entry;
+
+    fill_mail(a);
+    if (t->hop)
+        hop_send(t->hop, &a->mail, t->stop_fd);
+    else
+        delivery_send(&t->delivery, e->id, &a->mail);
+    if (was_broken_off(a))
+        return;
+    uint64_t now = clock_now().wall;
+    e->attempts++;
+    for (size_t i = 0; i < a->mail.n_recipients; i++)
+        take_result(a, &e->recipients[a->which[i]], &a->mail.recipients[i],
+                    now >= e->since + ticks(t->config.give_up_ms));
+}
+
+/* ---- its sender ---- */
+
+/* Is he still here, and that his mailbox? One that is gone would be made anew by opening it. */
+static bool has_sender(struct transport *t, const struct queue_entry *e)
+{
+    struct arena arena = ARENA_INIT;
+    struct mapi_person person;
+    struct mapi_directory *directory = t->delivery.directory;
+    struct err error = directory->find(directory, e->owner, &arena, &person);
+    bool has = failed(error) ? error.code == ERR_UNAVAILABLE : person.mailbox_id == e->mailbox_id;
+
+    arena_done(&arena);
+    return has;
+}
+
+static struct err tell(struct attempt *a, enum report_kind kind, const char *what)
+{
+    struct transport *t = a->transport;
+    struct queue_entry *e = &a->entry;
+    struct buf text = buf_make(SIZE_MAX), id = buf_make(64);
+    const struct report report = {
+        .kind = kind,
+        .host_name = t->host_name,
+        .entry = e,
+        .original = a->bytes,
+        .now = clock_now().wall,
+    };
+    bool any = false;
+    struct err error = OK;
+
+    for (size_t i = 0; i < e->n_recipients; i++)
+        any = any || report_tells(&report, &e->recipients[i]);
+    if (any) {
+        report_put(&report, &text);
+        buf_printf(&id, "%s %u", what, e->attempts);
+        buf_putc(&id, 0);
+        error = delivery_put(&t->delivery, e->id, (const char *)id.data, e->mailbox_id,
+                             buf_slice(&text));
+    }
+    for (size_t i = 0; i < e->n_recipients && any && !failed(error); i++)
+        e->recipients[i].told = e->recipients[i].told || report_tells(&report, &e->recipients[i]);
+    buf_done(&text);
+    buf_done(&id);
+    return error;
+}
+
+/* A report of a report would go to nobody. */
+static struct err tell_sender(struct attempt *a)
+{
+    const struct hop *hop = a->transport->hop;
+
+    if (a->entry.sender.len == 0)
+        return OK;
+    struct err e = tell(a, REPORT_FAILED, "failed");
+    if (!failed(e))
+        e = tell(a, hop && !hop_delivers(hop) ? REPORT_RELAYED : REPORT_DELIVERED, "done");
+    return e;
+}
+
+/* ---- an attempt ---- */
+
+static bool has_result(const struct queue_entry *e)
+{
+    for (size_t i = 0; i < e->n_recipients; i++)
+        if (e->recipients[i].state != QUEUE_WAITS)
+            return true;
+    return false;
+}
+
+/* What follows from the results; all of it may be done again. */
+static struct err settle(struct attempt *a)
+{
+    struct transport *t = a->transport;
+    struct queue_entry *e = &a->entry;
+    struct err error = OK;
+
+    if (has_result(e) && has_sender(t, e)) {
+        if (e->mid)
+            error = outbox_file(store_of(t), e);
+        if (!failed(error))
+            error = tell_sender(a);
+    }
+    if (failed(error))
+        return error;
+    if (has_result(e))
+        e->mid = 0;
+    if (!is_waiting(e))
+        return store_queue_remove(store_of(t), e->id);
+    if (!was_broken_off(a))
+        e->due = clock_now().wall + pause_after(t, e->attempts);
+    return store_queue_update(store_of(t), e);
+}
+
+/* Its sender took it back by moving or deleting it. */
+static struct err withdraw(struct attempt *a)
+{
+    log_event(a->transport->log, LOG_LEVEL_INFO, "transport.withdrawn",
+              log_number("id", (int64_t)a->id), log_text("sender", a->entry.sender));
+    return store_queue_remove(store_of(a->transport), a->id);
+}
+
+static struct err run(struct attempt *a)
+{
+    struct store *store = store_of(a->transport);
+    struct queue_entry *entry = &a->entry;
+    bool has = true;
+
+    struct err e = store_queue_get(store, a->id, &a->arena, entry);
+    if (!failed(e) && entry->mid && !has_result(entry) && has_sender(a->transport, entry))
+        e = outbox_has(store, entry, &has);
+    if (!failed(e) && !has)
+        return withdraw(a);
+    if (!failed(e))
+        e = store_queue_bytes(store, entry, &a->arena, &a->bytes);
+    if (!failed(e) && is_waiting(entry)) {
+        hand_over(a);
+        if (has_result(entry)) /* before anything else */
+            e = store_queue_update(store, entry);
+    }
+    return failed(e) ? e : settle(a);
+}
+
+/* ---- who takes from the queue ---- */
+
+static bool is_busy(const struct transport *t, uint64_t id)
+{
+    for (const struct attempt *a = t->busy; a; a = a->next)
+        if (a->id == id)
+            return true;
+    return false;
+}
+
+/* The first that nobody has. ERR_NOT_FOUND: none is due; *wait_ms: until one is. */
+static struct err first_due(struct transport *t, uint64_t *id, uint64_t *wait_ms)
+{
+    uint64_t due = 0, now = clock_now().wall;
+    struct err e;
+
+    *wait_ms = LOOK_AGAIN_MS;
+    *id = 0;
+    do {
+        e = store_queue_due(store_of(t), &due, id);
+    } while (!failed(e) && is_busy(t, *id));
+    if (failed(e) && e.code != ERR_NOT_FOUND)
+        *wait_ms = TROUBLE_MS;
+    if (failed(e) || due <= now)
+        return e;
+    uint64_t left = (due - now) / (FILETIME_SECOND / 1000) + 1;
+    if (left < *wait_ms)
+        *wait_ms = left;
+    return ERR(ERR_NOT_FOUND, "nothing is due");
+}
+
+static void wait_for(struct transport *t, uint64_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&t->due, &t->mutex, &until);
+}
+
+/* False: there will be no more. */
+static bool take(struct transport *t, struct attempt *a)
+{
+    uint64_t wait_ms;
+    bool has = false;
+
+    pthread_mutex_lock(&t->mutex);
+    while (!t->stopping && !has) {
+        has = !failed(first_due(t, &a->id, &wait_ms));
+        if (!has)
+            wait_for(t, wait_ms);
+    }
+    if (has) {
+        a->next = t->busy;
+        t->busy = a;
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return has;
+}
+
+/* One whose attempt could not be written down is let alone for a while. */
+static void release(struct transport *t, struct attempt *a, bool good)
+{
+    struct attempt **link = &t->busy;
+
+    pthread_mutex_lock(&t->mutex);
+    if (!good && !t->stopping)
+        wait_for(t, TROUBLE_MS);
+    while (*link != a)
+        link = &(*link)->next;
+    *link = a->next;
+    pthread_cond_broadcast(&t->due);
+    pthread_mutex_unlock(&t->mutex);
+    arena_done(&a->arena);
+}
+
+static void *hand_on(void *owner)
+{
+    struct transport *t = owner;
+    struct attempt a = {.transport = t};
+
+    while (take(t, &a)) {
+        struct err e = run(&a);
+        bool good = !failed(e) || e.code == ERR_NOT_FOUND; /* it was dropped meanwhile */
+
+        if (!good)
+            log_event(t->log, LOG_LEVEL_ERROR, "transport.trouble", log_number("id", (int64_t)a.id),
+                      log_str("error", err_name(e.code)), log_str("why", e.why));
+        release(t, &a, good);
+        a = (struct attempt){.transport = t};
+    }
+    return NULL;
+}
+
+/* ---- what is asked ---- */
+
+static struct err prepare(struct transport *t, struct slice bytes, struct store_prepared **out)
+{
+    struct store_spool *spool = store_spool_new(store_of(t));
+    struct err e = store_spool_put(spool, bytes);
+
+    if (failed(e)) {
+        store_spool_free(spool);
+        return e;
+    }
+    return store_prepare(store_of(t), spool, out);
+}
+
+static void fill_entry(const struct mapi_mail *rq, struct arena *in, struct queue_entry *e)
+{
+    uint64_t now = clock_now().wall, since = rq->not_before > now ? rq->not_before : now;
+
+    *e = (struct queue_entry){
+        .owner = rq->identity,
+        .sender = rq->sender,
+        .mailbox_id = rq->mailbox_id,
+        .fid = rq->fid,
+        .mid = rq->mid,
+        .to = rq->to,
+        .wants_report = rq->wants_report,
+        .created = now,
+        .since = since,
+        .due = since,
+        .recipients = arena_array(in, rq->n_recipients + 1, sizeof *e->recipients),
+        .n_recipients = rq->n_recipients,
+    };
+    for (size_t i = 0; i < rq->n_recipients; i++)
+        e->recipients[i].address = rq->recipients[i];
+}
+
+/* That it shows as submitted is no condition of its being sent. */
+static void mark(struct transport *t, const struct queue_entry *entry, bool on)
+{
+    struct err e = entry->mid ? outbox_mark(store_of(t), entry, on) : OK;
+
+    if (failed(e))
+        log_event(t->log, LOG_LEVEL_WARN, "transport.unmarked",
+                  log_number("id", (int64_t)entry->id), log_str("why", e.why));
+}
+
+/*
+ * Marked before it is in the queue: whoever hands it on takes the mark away again. The mark of what
+ * did not get there goes.
+ */
+static struct err do_send(struct transport *t, const struct mapi_mail *rq)
+{
+    struct arena arena = ARENA_INIT;
+    struct store_prepared *prepared;
+    struct queue_entry entry, old;
+    struct err e = prepare(t, rq->bytes, &prepared);
+
+    if (failed(e))
+        return e;
+    fill_entry(rq, &arena, &entry);
+    if (rq->mid && !failed(store_queue_find(store_of(t), rq->mailbox_id, rq->mid, &arena, &old)))
+        e = ERR(ERR_EXISTS, "the message is in the queue already");
+    if (!failed(e)) {
+        mark(t, &entry, true);
+        e = store_queue_add(store_of(t), &entry, prepared);
+        if (failed(e))
+            mark(t, &entry, false);
+    }
+    store_prepared_free(prepared);
+    if (!failed(e))
+        log_event(t->log, LOG_LEVEL_INFO, "transport.queued", log_number("id", (int64_t)entry.id),
+                  log_text("sender", entry.sender),
+                  log_number("recipients", (int64_t)entry.n_recipients),
+                  log_number("bytes", (int64_t)entry.size));
+    arena_done(&arena);
+    return e;
+}
+
+/* Under the mutex, so that nobody begins to hand it on: it must not be long. */
+static struct err take_back(struct transport *t, const struct queue_entry *e)
+{
+    if (is_busy(t, e->id) || has_result(e) || e->locked_until > clock_now().wall)
+        return ERR(ERR_CONFLICT, "it is being handed over");
+    return store_queue_remove(store_of(t), e->id);
+}
+
+static struct err do_abort(struct transport *t, const struct mapi_mail *rq, struct queue_entry *e)
+{
+    (void)rq;
+    pthread_mutex_lock(&t->mutex);
+    struct err error = take_back(t, e);
+    pthread_mutex_unlock(&t->mutex);
+    if (!failed(error))
+        mark(t, e, false);
+    return error;
+}
+
+static struct err set_lock(struct transport *t, struct queue_entry *e, uint64_t until)
+{
+    struct err error = ERR(ERR_CONFLICT, "it is being handed over");
+
+    pthread_mutex_lock(&t->mutex);
+    if (!is_busy(t, e->id)) {
+        e->locked_until = until;
+        e->due = until ? until : e->since;
+        error = store_queue_update(store_of(t), e);
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return error;
+}
+
+static struct err do_lock(struct transport *t, const struct mapi_mail *rq, struct queue_entry *e)
+{
+    (void)rq;
+    return set_lock(t, e, clock_now().wall + LOCK_TIME);
+}
+
+static struct err do_unlock(struct transport *t, const struct mapi_mail *rq, struct queue_entry *e)
+{
+    (void)rq;
+    return set_lock(t, e, 0);
+}
+
+/* The client sent it: so we do not. */
+static struct err do_file(struct transport *t, const struct mapi_mail *rq, struct queue_entry *e)
+{
+    struct err error = OK;
+
+    if (e) {
+        pthread_mutex_lock(&t->mutex);
+        error = is_busy(t, e->id) ? ERR(ERR_CONFLICT, "it is being handed over")
+                                  : store_queue_remove(store_of(t), e->id);
+        pthread_mutex_unlock(&t->mutex);
+    }
+    const struct queue_entry filed = {
+        .mailbox_id = rq->mailbox_id, .fid = rq->fid, .mid = rq->mid, .to = rq->to};
+    return failed(error) ? error : outbox_file(store_of(t), &filed);
+}
+
+static struct err with_entry(struct transport *t, const struct mapi_mail *rq)
+{
+    static struct err (*const tasks[])(struct transport *, const struct mapi_mail *,
+                                       struct queue_entry *) = {
+        [MAPI_MAIL_ABORT] = do_abort,
+        [MAPI_MAIL_LOCK] = do_lock,
+        [MAPI_MAIL_UNLOCK] = do_unlock,
+        [MAPI_MAIL_FILE] = do_file,
+    };
+    struct arena arena = ARENA_INIT;
+    struct queue_entry entry;
+    struct err e = store_queue_find(store_of(t), rq->mailbox_id, rq->mid, &arena, &entry);
+
+    if (!failed(e))
+        e = tasks[rq->task](t, rq, &entry);
+    else if (e.code == ERR_NOT_FOUND && rq->task == MAPI_MAIL_FILE)
+        e = do_file(t, rq, NULL);
+    arena_done(&arena);
+    return e;
+}
 
 static void answer(struct task *task)
 {
     struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
-    struct mapi_send *rq = job->rq;
+    struct mapi_mail *rq = job->rq;
 
     free(job);
     rq->done(rq);
@@ -53,249 +593,12 @@ static void finish(struct job *job, struct err e)
     executor_post(job->rq->home, &job->task);
 }
 
-static bool is_stopping(struct transport *t)
-{
-    pthread_mutex_lock(&t->mutex);
-    bool stopping = t->stopping;
-    pthread_mutex_unlock(&t->mutex);
-    return stopping;
-}
-
-/* ---- by SMTP ---- */
-
-static size_t on_read(char *to, size_t size, size_t n, void *owner)
-{
-    struct job *job = owner;
-    struct slice piece = slice_sub(job->rq->bytes, job->sent, size * n);
-
-    if (piece.len > 0)
-        memcpy(to, piece.ptr, piece.len);
-    job->sent += piece.len;
-    return piece.len;
-}
-
-static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    struct job *job = owner;
-
-    (void)a;
-    (void)b;
-    (void)c;
-    (void)d;
-    return is_stopping(job->transport);
-}
-
-/* "<a@b>" in memory of curl's; UTF-8 in an address makes curl ask for SMTPUTF8. */
-static struct curl_slist *add_path(struct curl_slist *list, struct slice address)
-{
-    char path[512];
-
-    snprintf(path, sizeof path, "<%.*s>", SLICE_ARG(slice_head(address, sizeof path - 3)));
-    return curl_slist_append(list, path);
-}
-
-/* Answers of 5xx will not be others tomorrow (RFC 5321 4.2.1). */
-static struct err outcome(CURL *curl, CURLcode code)
-{
-    long reply = 0;
-
-    if (code == CURLE_OK)
-        return OK;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply);
-    if (code == CURLE_LOGIN_DENIED || code == CURLE_USE_SSL_FAILED ||
-        code == CURLE_PEER_FAILED_VERIFICATION)
-        return ERR(ERR_UNAVAILABLE, "the next hop cannot be used as it is configured");
-    if (reply >= 500)
-        return ERR(ERR_DENIED, "the next hop refused the message");
-    return ERR(ERR_UNAVAILABLE, "the next hop did not take the message");
-}
-
-static void set_options(CURL *curl, struct job *job, char *why)
-{
-    const struct transport *t = job->transport;
-    char url[NAME_MAX_BYTES * 2];
-
-    snprintf(url, sizeof url, "%s/%s", t->next_hop, t->host_name);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* the environment has no say here */
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALLED_SECONDS);
-    if (t->tls == TRANSPORT_STARTTLS)
-        curl_easy_setopt(curl, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
-    if (t->user) {
-        curl_easy_setopt(curl, CURLOPT_USERNAME, t->user);
-        curl_easy_setopt(curl, CURLOPT_PASSWORD, t->password ? t->password : "");
-    }
-    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
-    curl_easy_setopt(curl, CURLOPT_READDATA, job);
-    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)job->rq->bytes.len);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, job);
-}
-
-/* All recipients or none: one that is refused ends it before the message is sent. */
-static struct err send_by_smtp(struct job *job)
-{
-    struct mapi_send *rq = job->rq;
-    CURL *curl = curl_easy_init();
-    struct curl_slist *to = NULL, *from = add_path(NULL, rq->sender);
-    char why[CURL_ERROR_SIZE] = "";
-
-    if (!curl || !from) {
-        curl_slist_free_all(from);
-        curl_easy_cleanup(curl);
-        return ERR(ERR_UNAVAILABLE, "libcurl cannot be used");
-    }
-    for (size_t i = 0; i < rq->n_recipients; i++)
-        to = add_path(to, rq->recipients[i]);
-    set_options(curl, job, why);
-    curl_easy_setopt(curl, CURLOPT_MAIL_FROM, from->data);
-    curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
-    struct err e = outcome(curl, curl_easy_perform(curl));
-    snprintf(rq->why, sizeof rq->why, "%s", why);
-    curl_slist_free_all(to);
-    curl_slist_free_all(from);
-    curl_easy_cleanup(curl);
-    return e;
-}
-
-/* ---- into mailboxes of our own ---- */
-
-/* Each mailbox once, whoever is named how often. */
-static struct err find_mailboxes(struct job *job, struct arena *in, uint64_t *ids, size_t *n)
-{
-    struct mapi_send *rq = job->rq;
-    struct mapi_person person;
-
-    *n = 0;
-    for (size_t i = 0; i < rq->n_recipients; i++) {
-        bool known = false;
-        struct mapi_directory *directory = job->transport->directory;
-        struct err e = directory->find(directory, rq->recipients[i], in, &person);
-
-        if (failed(e)) {
-            snprintf(rq->why, sizeof rq->why, "nobody here is %.*s", SLICE_ARG(rq->recipients[i]));
-            return e;
-        }
-        for (size_t k = 0; k < *n; k++)
-            known = known || ids[k] == person.mailbox_id;
-        if (!known)
-            ids[(*n)++] = person.mailbox_id;
-    }
-    return OK;
-}
-
-/* With its trace (RFC 5321 4.4). */
-static struct err prepare(struct job *job, struct store_prepared **out)
-{
-    struct transport *t = job->transport;
-    struct store_spool *spool = store_spool_new(t->store);
-    struct buf trace = buf_make(4096);
-
-    buf_printf(&trace, "Return-Path: <%.*s>\r\nReceived: by %s with MAPI;\r\n\t",
-               SLICE_ARG(job->rq->sender), t->host_name);
-    clock_put_rfc5322(&trace, clock_now().wall);
-    buf_puts(&trace, "\r\n");
-    struct err e = store_spool_put(spool, buf_slice(&trace));
-    if (!failed(e))
-        e = store_spool_put(spool, job->rq->bytes);
-    buf_done(&trace);
-    if (failed(e)) {
-        store_spool_free(spool);
-        return e;
-    }
-    return store_prepare(t->store, spool, out);
-}
-
-static struct err put_into(struct transport *t, uint64_t id, struct store_prepared *prepared)
-{
-    const struct store_new_message message = {.prepared = prepared,
-                                              .internaldate = clock_now().wall};
-    struct store_append append;
-    struct store_folder inbox = {.fid = 0};
-    struct store_read *rd;
-    struct mailbox *mb;
-
-    struct err e = store_mailbox_open_now(t->store, id, &mb);
-    if (failed(e))
-        return e;
-    e = store_read_begin(mb, &rd);
-    if (!failed(e)) {
-        e = store_folder_special(rd, SPECIAL_INBOX, &inbox);
-        store_read_end(rd);
-    }
-    if (!failed(e)) {
-        store_append_init(&append);
-        append.fid = inbox.fid;
-        append.messages = &message;
-        append.n = 1;
-        append.delivered = true;
-        e = store_run(mb, &append.op);
-    }
-    mailbox_close(mb);
-    return e;
-}
-
-/*
- * One mailbox that cannot take it does not keep it from the others; with what was delivered it
- * cannot be called back. It is a failure only where nobody got it.
- */
-static struct err deliver(struct job *job)
-{
-    struct transport *t = job->transport;
-    struct arena arena = ARENA_INIT;
-    uint64_t *ids = arena_array(&arena, job->rq->n_recipients + 1, sizeof *ids);
-    struct store_prepared *prepared;
-    struct err first = OK;
-    size_t n, good = 0;
-
-    struct err e = find_mailboxes(job, &arena, ids, &n);
-    if (!failed(e))
-        e = prepare(job, &prepared);
-    if (!failed(e)) {
-        for (size_t i = 0; i < n; i++) {
-            e = put_into(t, ids[i], prepared);
-            good += !failed(e);
-            if (failed(e) && !failed(first))
-                first = e;
-        }
-        store_prepared_free(prepared);
-        e = good ? OK : first;
-    }
-    arena_done(&arena);
-    return e;
-}
-
-/* ---- threads ---- */
-
-static void run(struct job *job)
-{
-    struct transport *t = job->transport;
-    struct mapi_send *rq = job->rq;
-    struct err e = t->next_hop ? send_by_smtp(job) : deliver(job);
-
-    if (failed(e))
-        log_event(t->log, LOG_LEVEL_WARN, "transport.failed", log_text("sender", rq->sender),
-                  log_number("recipients", (int64_t)rq->n_recipients), log_str("error", e.why),
-                  log_str("why", rq->why));
-    else
-        log_event(t->log, LOG_LEVEL_INFO, "transport.sent", log_text("sender", rq->sender),
-                  log_number("recipients", (int64_t)rq->n_recipients),
-                  log_number("bytes", (int64_t)rq->bytes.len));
-    finish(job, e);
-}
-
 /* NULL: there will be no more. */
-static struct job *take(struct transport *t)
+static struct job *take_job(struct transport *t)
 {
     pthread_mutex_lock(&t->mutex);
     while (!t->first && !t->stopping)
-        pthread_cond_wait(&t->some, &t->mutex);
+        pthread_cond_wait(&t->asked, &t->mutex);
     struct job *job = t->first;
     if (job) {
         t->first = job->next;
@@ -306,32 +609,34 @@ static struct job *take(struct transport *t)
     return job;
 }
 
-static void *work(void *owner)
+static void *keep(void *owner)
 {
     struct transport *t = owner;
     struct job *job;
 
-    while ((job = take(t)) != NULL) {
-        if (is_stopping(t))
-            finish(job, ERR(ERR_UNAVAILABLE, "the server stops"));
-        else
-            run(job);
+    while ((job = take_job(t)) != NULL) {
+        struct err e = is_stopping(t)                    ? ERR(ERR_UNAVAILABLE, "the server stops")
+                       : job->rq->task == MAPI_MAIL_SEND ? do_send(t, job->rq)
+                                                         : with_entry(t, job->rq);
+
+        finish(job, e);
+        transport_wake(t);
     }
     return NULL;
 }
 
-static void send_mail(struct mapi_transport *self, struct mapi_send *rq)
+static void ask(struct mapi_transport *self, struct mapi_mail *rq)
 {
     struct transport *t = (struct transport *)self;
     struct job *job = mem_new(sizeof *job);
 
-    *job = (struct job){.rq = rq, .transport = t};
+    *job = (struct job){.rq = rq};
     pthread_mutex_lock(&t->mutex);
     bool stopping = t->stopping;
     if (!stopping) {
         *t->last = job;
         t->last = &job->next;
-        pthread_cond_signal(&t->some);
+        pthread_cond_signal(&t->asked);
     }
     pthread_mutex_unlock(&t->mutex);
     if (stopping)
@@ -340,59 +645,62 @@ static void send_mail(struct mapi_transport *self, struct mapi_send *rq)
 
 /* ---- life ---- */
 
-const char *transport_check(const char *next_hop)
+void transport_wake(struct transport *t)
 {
-    struct slice rest = slice_str(next_hop);
-    struct slice scheme = slice_head(rest, slice_find(rest, S("://")));
-    uint32_t port;
-
-    if (!slice_eq(scheme, S("smtp")) && !slice_eq(scheme, S("smtps")))
-        return "expected smtp://host:port or smtps://host:port";
-    rest = slice_from(rest, scheme.len + 3);
-    size_t colon = rest.len;
-    while (colon > 0 && rest.ptr[colon - 1] != ':' && rest.ptr[colon - 1] != ']')
-        colon--;
-    bool has_port = colon > 0 && rest.ptr[colon - 1] == ':';
-    struct slice host = slice_head(rest, has_port ? colon - 1 : rest.len);
-    if (host.len == 0 || host.len > NAME_MAX_BYTES)
-        return "expected the name or address of a host behind ://";
-    for (size_t i = 0; i < host.len; i++)
-        if (host.ptr[i] <= ' ' || strchr("/@?#\\\"", host.ptr[i]))
-            return "expected nothing but a host and a port behind ://";
-    if (has_port && (!slice_to_u32(slice_from(rest, colon), &port) || port == 0 || port > 65535))
-        return "expected a port from 1 to 65535 behind the colon";
-    return NULL;
+    pthread_mutex_lock(&t->mutex);
+    pthread_cond_broadcast(&t->due);
+    pthread_mutex_unlock(&t->mutex);
 }
 
-static char *copy(const char *text)
+void transport_count(struct transport *t, struct transport_counts *out)
 {
-    return text ? mem_str(text) : NULL;
+    pthread_mutex_lock(&t->mutex);
+    *out = t->counts;
+    pthread_mutex_unlock(&t->mutex);
+}
+
+static bool start_threads(struct transport *t)
+{
+    for (; t->n_threads < 1 + THREADS; t->n_threads++)
+        if (pthread_create(&t->threads[t->n_threads], NULL, t->n_threads ? hand_on : keep, t) != 0)
+            break;
+    return t->n_threads > 1;
+}
+
+static void init_conds(struct transport *t)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&t->mutex, NULL);
+    pthread_cond_init(&t->asked, NULL);
+    pthread_cond_init(&t->due, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 struct err transport_new(const struct transport_config *config, struct store *store,
                          struct mapi_directory *directory, struct log *log, struct transport **out)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return ERR(ERR_UNAVAILABLE, "libcurl cannot be used");
+    struct hop *hop = NULL;
+    struct err e = config->hop.url ? hop_new(&config->hop, &hop) : OK;
+
+    if (failed(e))
+        return e;
     struct transport *t = mem_new(sizeof *t);
     *t = (struct transport){
-        .face.send = send_mail,
-        .next_hop = copy(config->next_hop),
-        .user = copy(config->user),
-        .password = copy(config->password),
-        .host_name = mem_str(config->host_name),
-        .tls = config->tls,
-        .store = store,
-        .directory = directory,
+        .face.ask = ask,
+        .config = *config,
+        .hop = hop,
+        .host_name = mem_str(config->hop.host_name),
         .log = log,
+        .stop_fd = eventfd(0, EFD_CLOEXEC),
         .last = &t->first,
     };
-    pthread_mutex_init(&t->mutex, NULL);
-    pthread_cond_init(&t->some, NULL);
-    for (; t->n_threads < THREADS; t->n_threads++)
-        if (pthread_create(&t->threads[t->n_threads], NULL, work, t) != 0)
-            break;
-    if (t->n_threads == 0) {
+    t->config.hop = (struct hop_config){.url = NULL};
+    t->delivery = (struct delivery){store, directory, t->host_name};
+    init_conds(t);
+    if (t->stop_fd < 0 || !start_threads(t)) {
         transport_free(t);
         return ERR(ERR_UNAVAILABLE, "no thread can be started");
     }
@@ -411,8 +719,11 @@ void transport_stop(struct transport *t)
         return;
     pthread_mutex_lock(&t->mutex);
     t->stopping = true;
-    pthread_cond_broadcast(&t->some);
+    pthread_cond_broadcast(&t->asked);
+    pthread_cond_broadcast(&t->due);
     pthread_mutex_unlock(&t->mutex);
+    if (t->stop_fd >= 0)
+        (void)!eventfd_write(t->stop_fd, 1);
     for (unsigned i = 0; i < t->n_threads; i++)
         pthread_join(t->threads[i], NULL);
     t->n_threads = 0;
@@ -423,14 +734,12 @@ void transport_free(struct transport *t)
     if (!t)
         return;
     transport_stop(t);
-    pthread_cond_destroy(&t->some);
+    pthread_cond_destroy(&t->due);
+    pthread_cond_destroy(&t->asked);
     pthread_mutex_destroy(&t->mutex);
-    if (t->password)
-        mem_wipe(t->password, strlen(t->password));
-    free(t->next_hop);
-    free(t->user);
-    free(t->password);
+    if (t->stop_fd >= 0)
+        close(t->stop_fd);
+    hop_free(t->hop);
     free(t->host_name);
-    curl_global_cleanup();
     free(t);
 }

@@ -160,6 +160,7 @@ static bool open_figures(struct daemon *d)
         .store = d->store,
         .sink = d->sink,
         .logons = d->logons,
+        .transport = d->transport,
     };
     struct err e = figures_new(&parts, &d->figures);
 
@@ -185,7 +186,7 @@ static bool open_mapi(struct daemon *d)
 static bool open_control(struct daemon *d)
 {
     struct err e = control_new(d->config->store.dir, net_server_instance(d->server), d->auth,
-                               d->log, &d->control);
+                               d->transport, d->log, &d->control);
 
     return failed(e) ? say(d, "control socket", e) : true;
 }
@@ -253,8 +254,11 @@ static bool is_same_mapi(const struct mapi_config *a, const struct mapi_config *
 
 static bool is_same_transport(const struct transport_config *a, const struct transport_config *b)
 {
-    return is_same_text(a->next_hop, b->next_hop) && a->tls == b->tls &&
-           is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
+    return is_same_text(a->hop.url, b->hop.url) && a->hop.tls == b->hop.tls &&
+           is_same_text(a->hop.user, b->hop.user) &&
+           is_same_text(a->hop.password, b->hop.password) &&
+           a->hop.timeout_ms == b->hop.timeout_ms && a->retry_ms == b->retry_ms &&
+           a->give_up_ms == b->give_up_ms;
 }
 
 /* What the running daemon keeps as it was when it started. */
@@ -422,7 +426,7 @@ int cli_serve(struct cli *cli)
     setrlimit(RLIMIT_CORE, &no_core); /* a core would hold secrets */
     net_raise_file_limit();
     bool good = load(&d) && open_log(&d) && bind_all(&d) && become_user(&d) && open_store(&d) &&
-                open_auth(&d) && open_figures(&d) && open_control(&d) && open_mapi(&d);
+                open_auth(&d) && open_mapi(&d) && open_figures(&d) && open_control(&d);
     if (good)
         run(&d);
     stop(&d);

@@ -28,6 +28,9 @@ struct mapi_directory {
     /* By identity, alias or address, as a log-on would. ERR_NOT_FOUND. */
     struct err (*find)(struct mapi_directory *self, struct slice name, struct arena *in,
                        struct mapi_person *out);
+    /* Whom a recipient's address means: as LMTP's RCPT takes it, also with +detail. */
+    struct err (*find_address)(struct mapi_directory *self, struct slice address, struct arena *in,
+                               struct mapi_person *out);
     /* All that are visible, in the order of their identities. */
     struct err (*list)(struct mapi_directory *self, struct arena *in, struct mapi_person **out,
                        size_t *n);
@@ -35,23 +38,40 @@ struct mapi_directory {
 
 /* ---- where mail goes (the gateway's) ---- */
 
-struct mapi_send {
+/* What a client asks of the queue of outgoing mail. */
+enum mapi_mail_task {
+    MAPI_MAIL_SEND,   /* into the queue */
+    MAPI_MAIL_ABORT,  /* out of it again */
+    MAPI_MAIL_LOCK,   /* the client sends it itself: leave it alone for a while ... */
+    MAPI_MAIL_UNLOCK, /* ... or not after all */
+    MAPI_MAIL_FILE,   /* the client has sent it: out of the queue, and into Sent Items */
+};
+
+struct mapi_mail {
+    enum mapi_mail_task task;
     struct executor *home;
-    void (*done)(struct mapi_send *rq);
+    void (*done)(struct mapi_mail *rq);
     void *owner;
-    struct slice sender;            /* all live until done */
+    /* which message: all live until done */
+    uint64_t mailbox_id, fid, mid; /* mid 0: none, it is a mail of our own */
+    uint64_t to;                   /* the folder where it is filed; 0: nowhere */
+    /* with MAPI_MAIL_SEND */
+    struct slice identity;          /* of the sender */
+    struct slice sender;            /* of the envelope; empty: "<>" */
     const struct slice *recipients; /* addresses */
     size_t n_recipients;
-    struct store_prepared *message; /* held */
-    struct slice bytes;             /* the message; empty: of `message` */
-    struct err err;                 /* out: ERR_UNAVAILABLE: try again. ERR_DENIED: refused.
-                                       ERR_NOT_FOUND: a recipient is nobody, and there is no next
-                                       hop that might know him */
-    char why[256];                  /* out: what the next hop said */
+    struct slice bytes;
+    uint64_t not_before; /* FILETIME; 0: at once */
+    bool wants_report;   /* of delivery */
+    /*
+     * out. ERR_EXISTS: it is in the queue already. ERR_NOT_FOUND: it is not in the queue.
+     * ERR_CONFLICT: it is being handed over, or locked. ERR_UNAVAILABLE: the server stops.
+     */
+    struct err err;
 };
 
 struct mapi_transport {
-    void (*send)(struct mapi_transport *self, struct mapi_send *rq);
+    void (*ask)(struct mapi_transport *self, struct mapi_mail *rq);
 };
 
 /* ---- the front end ---- */

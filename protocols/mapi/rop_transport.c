@@ -19,14 +19,18 @@ struct defaults {
     size_t n;
 };
 
+static void set_text(struct defaults *d, uint32_t tag, struct slice text)
+{
+    d->items[d->n++] = (struct store_prop_change){.prop = {.tag = tag, .value = {.bytes = text}}};
+}
+
 /* Set it where the message has none. */
 static void add_text(struct defaults *d, uint32_t tag, struct slice text)
 {
     struct store_prop old;
 
-    if (mapi_message_get(d->call, d->rd, d->message, tag, &old) == EC_SUCCESS)
-        return;
-    d->items[d->n++] = (struct store_prop_change){.prop = {.tag = tag, .value = {.bytes = text}}};
+    if (mapi_message_get(d->call, d->rd, d->message, tag, &old) != EC_SUCCESS)
+        set_text(d, tag, text);
 }
 
 static struct slice new_message_id(struct rop_call *call, struct slice address)
@@ -57,10 +61,10 @@ static uint32_t set_defaults(struct rop_call *call)
     add_text(&d, PR_SENT_REPRESENTING_ADDRESS_TYPE, S("SMTP"));
     add_text(&d, PR_SENT_REPRESENTING_EMAIL, own.address);
     add_text(&d, PR_SENT_REPRESENTING_SMTP, own.address);
-    add_text(&d, PR_SENDER_NAME, own.display_name);
-    add_text(&d, PR_SENDER_ADDRESS_TYPE, S("SMTP"));
-    add_text(&d, PR_SENDER_EMAIL, own.address);
-    add_text(&d, PR_SENDER_SMTP_ADDRESS, own.address);
+    set_text(&d, PR_SENDER_NAME, own.display_name); /* whatever the client says */
+    set_text(&d, PR_SENDER_ADDRESS_TYPE, S("SMTP"));
+    set_text(&d, PR_SENDER_EMAIL, own.address);
+    set_text(&d, PR_SENDER_SMTP_ADDRESS, own.address);
     add_text(&d, PR_INTERNET_MESSAGE_ID, new_message_id(call, own.address));
     d.items[d.n++] = (struct store_prop_change){
         .prop = {.tag = PR_CLIENT_SUBMIT_TIME, .value = {.time = call->now}}};
@@ -112,17 +116,13 @@ static uint32_t find_message(struct rop_call *call, uint64_t wire_id, uint64_t *
     return ec;
 }
 
-/*
- * What was submitted is sent before its operation is answered: no message waits for its turn, from
- * which it could be called back (3.2.5.2).
- */
 static uint32_t abort_submit(struct rop_call *call)
 {
     const struct rop_abort_submit *rq = call->fields;
     uint64_t mid;
     uint32_t ec = find_message(call, rq->message, &mid);
 
-    return ec ? ec : EC_NOT_IN_QUEUE;
+    return ec ? ec : mapi_submit_task(call, mid, MAPI_MAIL_ABORT);
 }
 
 static uint32_t lock_message(struct rop_call *call)
@@ -133,9 +133,11 @@ static uint32_t lock_message(struct rop_call *call)
     if (rq->state > LOCK_FINISHED)
         return EC_INVALID_PARAMETER;
     uint32_t ec = find_message(call, rq->message, &mid);
-    if (ec || rq->state != LOCK_FINISHED)
+    if (ec)
         return ec;
-    return mapi_submit_file(call, mid);
+    if (rq->state == LOCK_FINISHED)
+        return mapi_submit_file(call, mid);
+    return mapi_submit_task(call, mid, rq->state == LOCK_HELD ? MAPI_MAIL_LOCK : MAPI_MAIL_UNLOCK);
 }
 
 /* Mail comes by delivery, which tells of it itself (3.2.5.7). */

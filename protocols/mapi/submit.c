@@ -1,4 +1,4 @@
-/* submit.c - from a stored message to the transport, and then to Sent Items. */
+/* submit.c - from a stored message to the queue of outgoing mail. */
 #include "protocols/mapi/submit.h"
 
 #include "protocols/mapi/context.h"
@@ -8,6 +8,9 @@ enum {
     PR_DELETE_AFTER_SUBMIT = 0x0E01000B,
     PR_SENTMAIL_ENTRY_ID = 0x0E0A0102,
     PR_SENTMAIL_SERVER_ID = 0x674000FB,
+    PR_DEFERRED_SEND_NUMBER = 0x3FEB0003,
+    PR_DEFERRED_SEND_UNITS = 0x3FEC0003,
+    PR_DEFERRED_SEND_TIME = 0x3FEF0040,
 };
 
 enum {
@@ -15,22 +18,12 @@ enum {
     ENTRY_ID_REPLICA = 22,
     ENTRY_ID_COUNTER = 38,
     SERVER_ID_BYTES = 21, /* [MS-OXCDATA] 2.11.1.4: is it ours, FID, MID, instance */
-    TEXT_MAX = 4096,
+    DEFERRED_NUMBER_MAX = 999,
 };
 
 struct submitting {
     struct rop_call *call;
-    uint64_t mid, fid;
-    uint32_t uid;
-    struct mapi_send send;
-    uint64_t to; /* the folder it is filed in */
-    bool remove; /* or it is not kept */
-    struct uidset uids;
-    union {
-        struct store_set_flags flags;
-        struct store_copy copy;
-        struct store_delete_messages remove;
-    } op;
+    struct mapi_mail mail;
 };
 
 /* ---- addresses ---- */
@@ -102,32 +95,49 @@ static uint32_t gather_recipients(struct submitting *st, const struct store_cont
             return EC_UNKNOWN_USER;
         list[i] = arena_slice(call->arena, address);
     }
-    st->send.recipients = list;
-    st->send.n_recipients = content->n_recipients;
+    st->mail.recipients = list;
+    st->mail.n_recipients = content->n_recipients;
     return EC_SUCCESS;
 }
 
-/* Whoever it says it is from must be who sends it. */
-static uint32_t check_sender(struct submitting *st, struct store_object *object)
+/* Is it an address of his, or a name that the address book gives him? What is not there is. */
+static bool is_own(struct submitting *st, struct store_object *object, uint32_t tag,
+                   const struct mapi_person *own)
 {
     struct rop_call *call = st->call;
-    struct mapi_person own, named;
+    struct mapi_directory *directory = call->mapi->config.directory;
+    struct mapi_person named;
     struct store_prop prop;
-    struct slice from = SLICE_EMPTY;
+
+    if (failed(store_object_get(object, tag, &prop)) || prop.value.bytes.len == 0)
+        return true;
+    struct slice address = prop.value.bytes, identity = mapi_dn_identity(address);
+    if (prop.large || slice_ieq(address, own->address))
+        return !prop.large;
+    if (identity.len)
+        return !failed(mapi_find_person(call->mapi, identity, call->arena, &named)) &&
+               named.mailbox_id == own->mailbox_id;
+    return is_address(address) &&
+           !failed(directory->find_address(directory, address, call->arena, &named)) &&
+           named.mailbox_id == own->mailbox_id;
+}
+
+/* Whoever it says it is from must be who sends it: nobody sends for others ([MS-OXOMSG] 3.2.4). */
+static uint32_t check_sender(struct submitting *st, struct store_object *object)
+{
+    static const uint32_t tags[] = {PR_SENT_REPRESENTING_SMTP, PR_SENT_REPRESENTING_EMAIL,
+                                    PR_SENDER_SMTP_ADDRESS, PR_SENDER_EMAIL};
+    struct rop_call *call = st->call;
+    struct mapi_person own;
 
     if (failed(mapi_find_person(call->mapi, slice_str(call->logon->identity), call->arena, &own)) ||
         !is_address(own.address))
         return EC_SEND_AS_DENIED;
-    st->send.sender = own.address;
-    if (!failed(store_object_get(object, PR_SENT_REPRESENTING_SMTP, &prop)) ||
-        !failed(store_object_get(object, PR_SENT_REPRESENTING_EMAIL, &prop)))
-        from = prop.value.bytes;
-    if (from.len == 0 || slice_ieq(from, own.address))
-        return EC_SUCCESS;
-    struct slice identity = mapi_dn_identity(from);
-    struct err e =
-        mapi_find_person(call->mapi, identity.len ? identity : from, call->arena, &named);
-    return !failed(e) && named.mailbox_id == own.mailbox_id ? EC_SUCCESS : EC_SEND_AS_DENIED;
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (!is_own(st, object, tags[i], &own))
+            return EC_SEND_AS_DENIED;
+    st->mail.sender = own.address;
+    return EC_SUCCESS;
 }
 
 /* ---- bytes ---- */
@@ -178,7 +188,7 @@ static struct err gather_bytes(struct submitting *st, struct store_read *rd,
     if (!failed(e))
         e = store_message_bytes(rd, row, 0, row->size, st->call->arena, &whole);
     if (!failed(e))
-        st->send.bytes = bytes_to_send(st->call->arena, whole, meta.header_len);
+        st->mail.bytes = bytes_to_send(st->call->arena, whole, meta.header_len);
     return e;
 }
 
@@ -213,129 +223,71 @@ static struct err choose_folder(struct submitting *st, struct store_read *rd,
     struct store_folder folder;
     uint64_t fid;
 
-    st->remove =
-        !failed(store_object_get(object, PR_DELETE_AFTER_SUBMIT, &prop)) && prop.value.number;
+    if (!failed(store_object_get(object, PR_DELETE_AFTER_SUBMIT, &prop)) && prop.value.number)
+        return OK;
     bool named = (!failed(store_object_get(object, PR_SENTMAIL_SERVER_ID, &prop)) &&
                   fid_of_server_id(prop.value.bytes, &fid)) ||
                  (!failed(store_object_get(object, PR_SENTMAIL_ENTRY_ID, &prop)) &&
                   fid_of_entry_id(st->call->logon, prop.value.bytes, &fid));
     if (named && !failed(store_folder_get(rd, fid, &folder)) && folder.shadow == SHADOW_NONE &&
         !folder.search) {
-        st->to = fid;
+        st->mail.to = fid;
         return OK;
     }
     struct err e = store_folder_special(rd, SPECIAL_SENT, &folder);
     if (!failed(e))
-        st->to = folder.fid;
+        st->mail.to = folder.fid;
     return e;
 }
 
-/* ---- filing ---- */
+/* ---- when ---- */
 
-static uint32_t finish(struct submitting *st, struct err e)
+static bool number_of(struct store_object *object, uint32_t tag, int64_t *out)
 {
-    uidset_done(&st->uids);
-    return mapi_ec_of(e);
+    struct store_prop prop;
+
+    if (failed(store_object_get(object, tag, &prop)))
+        return false;
+    *out = prop.value.number;
+    return true;
 }
 
-/* What was sent was sent: that it could not be filed does not undo it. */
-static uint32_t on_moved(struct rop_call *call, struct store_op *op)
+/* Units and a number of them go before a time ([MS-OXOMSG] 2.2.3.3 to 2.2.3.6). */
+static uint64_t deferred_until(const struct rop_call *call, struct store_object *object)
 {
-    struct submitting *st = call->state;
+    static const uint64_t seconds[] = {60, 3600, 86400, 7 * 86400};
+    struct store_prop time;
+    int64_t n, unit;
 
-    (void)op;
-    uidset_done(&st->op.copy.source);
-    return finish(st, OK);
+    if (number_of(object, PR_DEFERRED_SEND_NUMBER, &n) &&
+        number_of(object, PR_DEFERRED_SEND_UNITS, &unit) && n >= 0 && n <= DEFERRED_NUMBER_MAX &&
+        unit >= 0 && unit < (int64_t)(sizeof seconds / sizeof *seconds))
+        return call->now + (uint64_t)n * seconds[unit] * FILETIME_SECOND;
+    return failed(store_object_get(object, PR_DEFERRED_SEND_TIME, &time)) ? 0 : time.value.time;
 }
 
-static uint32_t on_removed(struct rop_call *call, struct store_op *op)
+static void gather_wishes(struct submitting *st, struct store_object *object)
 {
-    (void)op;
-    return finish(call->state, OK);
+    int64_t report = 0;
+
+    st->mail.not_before = deferred_until(st->call, object);
+    st->mail.wants_report = number_of(object, PR_DELIVERY_REPORT_REQUESTED, &report) && report;
 }
 
-static uint32_t put_away(struct rop_call *call, struct store_op *op)
-{
-    struct submitting *st = call->state;
-
-    (void)op;
-    uidset_done(&st->op.flags.changed);
-    uidset_done(&st->op.flags.modified);
-    if (st->remove) {
-        struct store_delete_messages *rq = &st->op.remove;
-
-        store_delete_messages_init(rq);
-        rq->fid = st->fid;
-        rq->mids = &st->mid;
-        rq->n = 1;
-        rq->hard = true;
-        return rop_submit(call, call->logon->mailbox, &rq->op, on_removed);
-    }
-    if (st->to == st->fid)
-        return finish(st, OK);
-    store_copy_init(&st->op.copy);
-    st->op.copy.from = st->fid;
-    st->op.copy.to = st->to;
-    st->op.copy.uids = st->uids;
-    st->op.copy.move = true;
-    return rop_submit(call, call->logon->mailbox, &st->op.copy.op, on_moved);
-}
-
-static uint32_t set_flags(struct submitting *st, enum store_flags_how how, uint16_t flags,
-                          uint32_t (*then)(struct rop_call *call, struct store_op *op))
-{
-    struct store_set_flags *rq = &st->op.flags;
-
-    store_set_flags_init(rq);
-    rq->fid = st->fid;
-    rq->uids = st->uids;
-    rq->how = how;
-    rq->flags = flags;
-    return rop_submit(st->call, st->call->logon->mailbox, &rq->op, then);
-}
-
-static uint32_t no_draft(struct rop_call *call, struct store_op *op)
-{
-    struct submitting *st = call->state;
-
-    (void)op;
-    uidset_done(&st->op.flags.changed);
-    uidset_done(&st->op.flags.modified);
-    return set_flags(st, FLAGS_REMOVE, FLAG_DRAFT, put_away);
-}
-
-static uint32_t file(struct submitting *st)
-{
-    uidset_add(&st->uids, st->uid, st->uid);
-    return set_flags(st, FLAGS_ADD, FLAG_SEEN, no_draft);
-}
-
-/* ---- sending ---- */
-
-/* It goes no further than this server, and a recipient is nobody here. */
-static uint32_t refusal(struct err e)
-{
-    return e.code == ERR_NOT_FOUND ? EC_NO_RECIPIENTS : mapi_ec_of(e);
-}
-
-static void on_sent(struct mapi_send *send)
-{
-    struct submitting *st = send->owner;
-
-    rop_resume(st->call, failed(send->err) ? refusal(send->err) : file(st));
-}
+/* ---- into the queue ---- */
 
 static uint32_t gather_all(struct submitting *st, struct store_read *rd, bool sends)
 {
     struct store_object *object;
     struct store_content content;
     struct message_row row;
+    uint32_t uid;
 
-    struct err e = store_message_by_mid(rd, st->mid, &st->fid, &st->uid);
+    struct err e = store_message_by_mid(rd, st->mail.mid, &st->mail.fid, &uid);
     if (!failed(e))
-        e = store_message(rd, st->fid, st->uid, &row);
+        e = store_message(rd, st->mail.fid, uid, &row);
     if (!failed(e))
-        e = store_object_open_row(rd, st->fid, &row, st->call->arena, &object);
+        e = store_object_open_row(rd, st->mail.fid, &row, st->call->arena, &object);
     if (!failed(e))
         e = choose_folder(st, rd, object);
     if (failed(e) || !sends)
@@ -344,49 +296,99 @@ static uint32_t gather_all(struct submitting *st, struct store_read *rd, bool se
     uint32_t ec = failed(e) ? mapi_ec_of(e) : gather_recipients(st, &content);
     if (!ec)
         ec = check_sender(st, object);
+    gather_wishes(st, object);
     return ec ? ec : mapi_ec_of(gather_bytes(st, rd, &row));
 }
 
-static uint32_t gather(struct rop_call *call, uint64_t mid, bool sends)
+static uint32_t gather(struct rop_call *call, uint64_t mid, bool sends, struct submitting **out)
 {
     struct submitting *st = arena_alloc(call->arena, sizeof *st);
     struct store_read *rd;
-
-    st->call = call;
-    st->mid = mid;
-    call->state = st;
     uint32_t ec = rop_read(call, &rd);
+
     if (ec)
         return ec;
+    st->call = call;
+    st->mail.mid = mid;
     ec = gather_all(st, rd, sends);
     store_read_end(rd);
+    *out = st;
     return ec;
+}
+
+/* Who locks what is not in the queue keeps nobody from anything. */
+static uint32_t outcome(const struct mapi_mail *mail)
+{
+    bool locks = mail->task == MAPI_MAIL_LOCK || mail->task == MAPI_MAIL_UNLOCK;
+
+    switch (mail->err.code) {
+    case ERR_EXISTS:
+        return EC_SUBMITTED;
+    case ERR_NOT_FOUND:
+        return locks ? EC_SUCCESS : EC_NOT_IN_QUEUE;
+    case ERR_CONFLICT:
+        return EC_UNABLE_TO_ABORT;
+    default:
+        return mapi_ec_of(mail->err);
+    }
+}
+
+static void on_done(struct mapi_mail *mail)
+{
+    struct submitting *st = mail->owner;
+
+    rop_resume(st->call, outcome(mail));
+}
+
+static uint32_t ask(struct submitting *st, enum mapi_mail_task task)
+{
+    struct rop_call *call = st->call;
+    struct mapi_transport *transport = call->mapi->config.transport;
+
+    st->mail.task = task;
+    st->mail.home = call->home;
+    st->mail.done = on_done;
+    st->mail.owner = st;
+    st->mail.identity = arena_slice(call->arena, slice_str(call->logon->identity));
+    st->mail.mailbox_id = call->context->mailbox_id;
+    transport->ask(transport, &st->mail);
+    return ROP_PENDING;
+}
+
+/* Mail of somebody else is his to send. */
+static uint32_t may_send(const struct rop_call *call)
+{
+    if (!call->logon->owner)
+        return EC_ACCESS_DENIED;
+    return call->mapi->config.transport ? EC_SUCCESS : EC_NOT_SUPPORTED;
 }
 
 uint32_t mapi_submit(struct rop_call *call, uint64_t mid)
 {
-    struct mapi_transport *transport = call->mapi->config.transport;
+    struct submitting *st;
+    uint32_t ec = may_send(call);
 
-    if (!call->logon->owner)
-        return EC_ACCESS_DENIED;
-    if (!transport)
-        return EC_NOT_SUPPORTED;
-    uint32_t ec = gather(call, mid, true);
-    if (ec)
-        return ec;
-    struct submitting *st = call->state;
-    st->send.home = call->home;
-    st->send.done = on_sent;
-    st->send.owner = st;
-    transport->send(transport, &st->send);
-    return ROP_PENDING;
+    if (!ec)
+        ec = gather(call, mid, true, &st);
+    return ec ? ec : ask(st, MAPI_MAIL_SEND);
 }
 
 uint32_t mapi_submit_file(struct rop_call *call, uint64_t mid)
 {
-    if (!call->logon->owner)
-        return EC_ACCESS_DENIED;
-    uint32_t ec = gather(call, mid, false);
+    struct submitting *st;
+    uint32_t ec = may_send(call);
 
-    return ec ? ec : file(call->state);
+    if (!ec)
+        ec = gather(call, mid, false, &st);
+    return ec ? ec : ask(st, MAPI_MAIL_FILE);
+}
+
+uint32_t mapi_submit_task(struct rop_call *call, uint64_t mid, enum mapi_mail_task task)
+{
+    struct submitting *st = arena_alloc(call->arena, sizeof *st);
+    uint32_t ec = may_send(call);
+
+    st->call = call;
+    st->mail.mid = mid;
+    return ec ? ec : ask(st, task);
 }

@@ -54,6 +54,9 @@ struct ops_figures {
     struct engine_stats store_stats;
     uint64_t accepted, refused, tls_failures;
     uint64_t audit_records, audit_file_lost, audit_store_lost, audit_waiting;
+    uint64_t queue_waiting;                            /* outgoing mail: messages */
+    uint64_t queue_sent, queue_deferred, queue_failed; /* recipients, since the start */
+    uint64_t queue_oldest_s;                           /* how long it waits */
     uint64_t cpu_us, resident_bytes, open_files, max_files;
     int64_t started_unix, now_unix;
     const struct ops_crowd *crowds;

@@ -18,7 +18,7 @@ static struct err find(struct mapi_directory *self, struct slice name, struct ar
     return OK;
 }
 
-static struct mapi_directory directory = {find, NULL};
+static struct mapi_directory directory = {.find = find};
 
 static int set_up_at(const char *base_url)
 {

@@ -69,7 +69,7 @@ static struct err list(struct mapi_directory *self, struct arena *in, struct map
     return OK;
 }
 
-static struct mapi_directory directory = {find, list};
+static struct mapi_directory directory = {.find = find, .list = list};
 
 static int set_up(void **state)
 {

@@ -25,17 +25,18 @@ static struct err find(struct mapi_directory *self, struct slice name, struct ar
     return OK;
 }
 
-static struct mapi_directory directory = {.find = find};
+static struct mapi_directory directory = {.find = find, .find_address = find};
 
-/* What was sent last, and what comes of it. */
+/* What was asked last, and what comes of it. */
 static struct sent {
     struct mapi_transport transport;
-    struct mapi_send *rq;
+    struct mapi_mail *rq;
     struct task task;
     struct err err;
     unsigned n;
     struct buf recipients, bytes;
     char sender[100];
+    struct mapi_mail was; /* its texts are gone */
 } sent;
 
 static void answer(struct task *task)
@@ -45,11 +46,12 @@ static void answer(struct task *task)
     sent.rq->done(sent.rq);
 }
 
-static void take(struct mapi_transport *self, struct mapi_send *rq)
+static void take(struct mapi_transport *self, struct mapi_mail *rq)
 {
     (void)self;
     sent.n++;
     sent.rq = rq;
+    sent.was = *rq;
     buf_clear(&sent.recipients);
     buf_clear(&sent.bytes);
     for (size_t i = 0; i < rq->n_recipients; i++) {
@@ -66,7 +68,7 @@ static int setup(void **state)
 {
     struct mapi_bed *bed = mapi_bed_new();
 
-    sent = (struct sent){.transport.send = take};
+    sent = (struct sent){.transport.ask = take};
     sent.recipients = sent.bytes = buf_make(64 * 1024);
     bed->mapi->config.directory = &directory;
     bed->mapi->config.transport = &sent.transport;
@@ -134,7 +136,7 @@ static struct store_folder folder_of(struct mapi_bed *bed, size_t i)
 
 enum { OUTBOX = 5, SENT = 6 };
 
-static void test_a_message_is_sent_and_filed(void **state)
+static void test_a_message_goes_into_the_queue(void **state)
 {
     struct mapi_bed *bed = *state;
     const struct recipient recipients[] = {to(0, 1, "eve@elsewhere.test"),
@@ -153,12 +155,49 @@ static void test_a_message_is_sent_and_filed(void **state)
     /* Nobody else is to know who was named in Bcc. */
     assert_int_equal(slice_find(bytes, S("secret@")), bytes.len);
     assert_int_equal(slice_find(bytes, S("Bcc")), bytes.len);
-    assert_int_equal(folder_of(bed, OUTBOX).exists, 0);
-    assert_int_equal(folder_of(bed, SENT).exists, 1);
-    assert_int_equal(folder_of(bed, SENT).unseen, 0);
+    assert_int_equal(sent.was.task, MAPI_MAIL_SEND);
+    assert_int_equal(sent.was.mailbox_id, FIXTURE_ALICE);
+    assert_int_equal(sent.was.fid, folder_of(bed, OUTBOX).fid);
+    assert_int_equal(sent.was.to, folder_of(bed, SENT).fid);
+    assert_int_equal(sent.was.not_before, 0);
+    assert_false(sent.was.wants_report);
+    assert_int_equal(folder_of(bed, OUTBOX).exists, 1);
 }
 
-static void test_what_cannot_be_sent_stays(void **state)
+static void set_value(struct mapi_bed *bed, uint32_t tag, struct prop_value value)
+{
+    const struct prop prop = {tag, value};
+    struct rop_set_properties rq = {{1, &prop}};
+
+    assert_int_equal(mapi_do(bed, ROP_SetProperties, MESSAGE, 0, &rq, NULL), EC_SUCCESS);
+}
+
+/* [MS-OXOMSG] 2.2.3: units and a number go before a time. */
+static void test_a_client_says_when_and_what_becomes_of_it(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct recipient one = to(0, 1, "eve@elsewhere.test");
+    const uint64_t time = filetime_from_unix(4000000000);
+
+    make_message(bed, &one, 1);
+    set_value(bed, 0x3FEF0040, (struct prop_value){.time = time}); /* PidTagDeferredSendTime */
+    set_value(bed, 0x0E01000B, (struct prop_value){.number = 1});  /* PidTagDeleteAfterSubmit */
+    set_value(bed, PR_DELIVERY_REPORT_REQUESTED, (struct prop_value){.number = 1});
+    assert_int_equal(submit(bed), EC_SUCCESS);
+    assert_int_equal(sent.was.not_before, time);
+    assert_int_equal(sent.was.to, 0);
+    assert_true(sent.was.wants_report);
+
+    make_message(bed, &one, 1);
+    set_value(bed, 0x3FEF0040, (struct prop_value){.time = time});
+    set_value(bed, 0x3FEB0003, (struct prop_value){.number = 3}); /* PidTagDeferredSendNumber */
+    set_value(bed, 0x3FEC0003, (struct prop_value){.number = 1}); /* PidTagDeferredSendUnits */
+    assert_int_equal(submit(bed), EC_SUCCESS);
+    assert_true(sent.was.not_before > clock_now().wall);
+    assert_true(sent.was.not_before < time);
+}
+
+static void test_what_does_not_get_into_the_queue_stays(void **state)
 {
     struct mapi_bed *bed = *state;
     const struct recipient one = to(0, 1, "eve@elsewhere.test");
@@ -166,9 +205,9 @@ static void test_what_cannot_be_sent_stays(void **state)
         enum err_code code;
         uint32_t ec;
     } rows[] = {
-        {ERR_DENIED, EC_ACCESS_DENIED},
+        {ERR_EXISTS, EC_SUBMITTED},
         {ERR_UNAVAILABLE, EC_SERVER_TOO_BUSY},
-        {ERR_NOT_FOUND, EC_NO_RECIPIENTS},
+        {ERR_NO_SPACE, EC_DISK_FULL},
     };
 
     make_message(bed, &one, 1);
@@ -178,9 +217,6 @@ static void test_what_cannot_be_sent_stays(void **state)
         assert_int_equal(folder_of(bed, OUTBOX).exists, 1);
         assert_int_equal(folder_of(bed, SENT).exists, 0);
     }
-    sent.err = OK;
-    assert_int_equal(submit(bed), EC_SUCCESS);
-    assert_int_equal(folder_of(bed, OUTBOX).exists, 0);
 }
 
 static void test_recipients_that_are_none(void **state)
@@ -204,13 +240,43 @@ static void test_nobody_speaks_for_another(void **state)
 {
     struct mapi_bed *bed = *state;
     const struct recipient one = to(0, 1, "eve@elsewhere.test");
+    static const struct {
+        uint32_t tag;
+        const char *address;
+    } rows[] = {
+        {PR_SENT_REPRESENTING_EMAIL, "bob@here.test"},
+        {PR_SENT_REPRESENTING_SMTP, "bob@here.test"},
+        {PR_SENT_REPRESENTING_EMAIL, "ceo@elsewhere.test"},
+        {PR_SENT_REPRESENTING_EMAIL, "alice"},
+        {PR_SENT_REPRESENTING_SMTP, "alice@here.test>\r\nX-Forged: yes\r\nY: <a@b"},
+        {PR_SENT_REPRESENTING_EMAIL, "/o=Gatepost/ou=Exchange Administrative Group "
+                                     "(FYDIBOHF23SPDLT)/cn=Recipients/cn=bob"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        make_message(bed, &one, 1);
+        set_text(bed, PR_SENT_REPRESENTING_ADDRESS_TYPE, "SMTP");
+        set_text(bed, rows[i].tag, rows[i].address);
+        assert_int_equal(submit(bed), EC_SEND_AS_DENIED);
+    }
+    assert_int_equal(sent.n, 0);
+}
+
+/* Who really sends it is what the server says. */
+static void test_a_sender_that_is_set_is_not_believed(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct recipient one = to(0, 1, "eve@elsewhere.test");
 
     make_message(bed, &one, 1);
-    set_text(bed, PR_SENT_REPRESENTING_ADDRESS_TYPE, "SMTP");
-    set_text(bed, PR_SENT_REPRESENTING_EMAIL, "bob@here.test");
-    set_text(bed, PR_SENT_REPRESENTING_SMTP, "bob@here.test");
-    assert_int_equal(submit(bed), EC_SEND_AS_DENIED);
-    assert_int_equal(sent.n, 0);
+    set_text(bed, PR_SENDER_NAME, "The Boss");
+    set_text(bed, PR_SENDER_ADDRESS_TYPE, "SMTP");
+    set_text(bed, PR_SENDER_EMAIL, "boss@elsewhere.test");
+    set_text(bed, PR_SENDER_SMTP_ADDRESS, "boss@elsewhere.test");
+    assert_int_equal(submit(bed), EC_SUCCESS);
+    struct slice bytes = buf_slice(&sent.bytes);
+    assert_int_equal(slice_find(bytes, S("boss@")), bytes.len);
+    assert_int_equal(slice_find(bytes, S("Sender:")), bytes.len);
 }
 
 /* ---- the others ---- */
@@ -249,15 +315,26 @@ static void test_messages_by_their_id(void **state)
     struct rop_lock_message lock = {mid, 0};
     struct rop_transport_new_mail mail = {mid, bed->inbox, S("IPM.Note"), 0};
 
+    sent.err = (struct err){ERR_NOT_FOUND, "it is not in the queue"};
     assert_int_equal(mapi_do(bed, ROP_AbortSubmit, LOGON, 0, &abort, NULL), EC_NOT_IN_QUEUE);
-    assert_int_equal(mapi_do(bed, ROP_TransportNewMail, LOGON, 0, &mail, NULL), EC_SUCCESS);
+    assert_int_equal(sent.was.task, MAPI_MAIL_ABORT);
     assert_int_equal(mapi_do(bed, ROP_SpoolerLockMessage, LOGON, 0, &lock, NULL), EC_SUCCESS);
+    assert_int_equal(sent.was.task, MAPI_MAIL_LOCK);
+    sent.err = (struct err){ERR_CONFLICT, "it is being handed over"};
+    assert_int_equal(mapi_do(bed, ROP_AbortSubmit, LOGON, 0, &abort, NULL), EC_UNABLE_TO_ABORT);
+    sent.err = OK;
+    assert_int_equal(mapi_do(bed, ROP_AbortSubmit, LOGON, 0, &abort, NULL), EC_SUCCESS);
+    lock.state = 1;
+    assert_int_equal(mapi_do(bed, ROP_SpoolerLockMessage, LOGON, 0, &lock, NULL), EC_SUCCESS);
+    assert_int_equal(sent.was.task, MAPI_MAIL_UNLOCK);
+    assert_int_equal(mapi_do(bed, ROP_TransportNewMail, LOGON, 0, &mail, NULL), EC_SUCCESS);
     lock.state = 3;
     assert_int_equal(mapi_do(bed, ROP_SpoolerLockMessage, LOGON, 0, &lock, NULL),
                      EC_INVALID_PARAMETER);
-    lock.state = 2; /* the client has sent it: it is filed */
+    lock.state = 2; /* the client has sent it */
     assert_int_equal(mapi_do(bed, ROP_SpoolerLockMessage, LOGON, 0, &lock, NULL), EC_SUCCESS);
-    assert_int_equal(folder_of(bed, SENT).exists, 1);
+    assert_int_equal(sent.was.task, MAPI_MAIL_FILE);
+    assert_int_equal(sent.was.to, folder_of(bed, SENT).fid);
     abort.message = mail.message = lock.message = mapi_id(0xFFFFFF);
     assert_int_equal(mapi_do(bed, ROP_AbortSubmit, LOGON, 0, &abort, NULL), EC_NOT_FOUND);
     assert_int_equal(mapi_do(bed, ROP_TransportNewMail, LOGON, 0, &mail, NULL), EC_NOT_FOUND);
@@ -278,8 +355,12 @@ static void test_on_what_is_no_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_message_is_sent_and_filed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_cannot_be_sent_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_message_goes_into_the_queue, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_does_not_get_into_the_queue_stays, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_client_says_when_and_what_becomes_of_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_sender_that_is_set_is_not_believed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recipients_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_speaks_for_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_there_is, setup, teardown),
