@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/utf.h"
 #include "gateway/net/address.h"
@@ -18,8 +19,9 @@ enum {
     BACKLOG = 16,
     QUESTION_MAX = 64 * 1024,
     ANSWER_MAX = 64 * 1024 * 1024,
-    PATIENCE_S = 5,
-    RETRY_MS = 1000
+    PATIENCE_MS = 5000, /* with whoever asks, from his first byte to the last of his answer */
+    ASKING_MS = 30000,  /* with the daemon, which may be talking to somebody else */
+    RETRY_MS = 1000,
 };
 
 struct control {
@@ -48,45 +50,79 @@ static int open_dir(const char *dir)
     return open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Neither side waits for the other for ever. */
-static void set_patience(int fd)
-{
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
+/* ---- lines ---- */
 
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+/* One question and its answer, and until when there is patience for both. */
+struct talk {
+    int fd,
+        stop; /* stop: what becomes readable when nobody may wait any longer; -1: nothing does */
+    uint64_t until;
+};
+
+static struct talk talk_begin(int fd, int stop, uint64_t patience_ms)
+{
+    return (struct talk){fd, stop, clock_now().mono_ms + patience_ms};
 }
 
-static bool send_line(int fd, const json_t *line)
+/* Wait until the other side sends (POLLIN) or takes (POLLOUT) something. False: no longer. */
+static bool talk_wait(const struct talk *talk, short events)
 {
-    char *text = json_dumps(line, JSON_COMPACT);
-    struct slice rest = slice_str(text);
-    bool good = text != NULL;
+    struct pollfd fds[] = {{.fd = talk->stop, .events = POLLIN},
+                           {.fd = talk->fd, .events = events}};
 
-    while (good && rest.len) {
-        ssize_t n = send(fd, rest.ptr, rest.len, MSG_NOSIGNAL);
+    for (uint64_t now; (now = clock_now().mono_ms) < talk->until;) {
+        int n = poll(fds, 2, (int)(talk->until - now));
 
-        good = n > 0 || (n < 0 && errno == EINTR);
+        if (n > 0)
+            return fds[0].revents == 0;
+        if (n < 0 && errno != EINTR)
+            break;
+    }
+    return false;
+}
+
+static bool is_for_later(void)
+{
+    return errno == EAGAIN || errno == EINTR;
+}
+
+static bool send_all(const struct talk *talk, struct slice rest)
+{
+    while (rest.len && talk_wait(talk, POLLOUT)) {
+        ssize_t n = send(talk->fd, rest.ptr, rest.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n < 0 && !is_for_later())
+            break;
         rest = slice_from(rest, n > 0 ? (size_t)n : 0);
     }
-    good = good && send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
+    return rest.len == 0;
+}
+
+static bool send_line(const struct talk *talk, const json_t *line)
+{
+    char *text = json_dumps(line, JSON_COMPACT);
+    bool good = text && send_all(talk, slice_str(text)) && send_all(talk, S("\n"));
+
     free(text);
     return good;
 }
 
 /* NULL: none came, or not within reason. */
-static json_t *receive_line(int fd, size_t most)
+static json_t *receive_line(const struct talk *talk, size_t most)
 {
     struct buf line = buf_make(most);
+    bool whole = false;
     json_t *out = NULL;
 
-    while (!line.failed && slice_index(buf_slice(&line), '\n') == line.len) {
+    while (!whole && !line.failed && talk_wait(talk, POLLIN)) {
         char piece[4096];
-        ssize_t n = recv(fd, piece, sizeof piece, 0);
+        ssize_t n = recv(talk->fd, piece, sizeof piece, MSG_DONTWAIT);
 
-        if (n == 0 || (n < 0 && errno != EINTR))
+        if (n == 0 || (n < 0 && !is_for_later()))
             break;
-        buf_put(&line, slice_of(piece, n > 0 ? (size_t)n : 0));
+        struct slice some = slice_of(piece, n > 0 ? (size_t)n : 0);
+        whole = slice_index(some, '\n') < some.len;
+        buf_put(&line, some);
     }
     if (!line.failed && line.len)
         out = json_loadb((const char *)line.data, line.len, JSON_DISABLE_EOF_CHECK, NULL);
@@ -144,6 +180,8 @@ static json_t *lift(struct control *control, const json_t *question)
 
     if (address && !address_of_text(slice_str(json_string_value(address)), &where))
         return json_pack("{ss}", "error", "not an address");
+    if (name && !json_is_string(name))
+        return json_pack("{ss}", "error", "not a name");
     size_t n = auth_lift(control->auth, address ? &where : NULL,
                          slice_of(json_string_value(name), json_string_length(name)));
     return json_pack("{sI}", "lifted", (json_int_t)n);
@@ -180,14 +218,14 @@ static json_t *answer_to(struct control *control, const json_t *question)
 
 static void serve(struct control *control, int fd)
 {
-    set_patience(fd);
-    json_t *question = receive_line(fd, QUESTION_MAX);
+    struct talk talk = talk_begin(fd, control->stop, PATIENCE_MS);
+    json_t *question = receive_line(&talk, QUESTION_MAX);
     if (question) {
         json_t *answer = answer_to(control, question);
         const char *what = json_string_value(json_object_get(question, "do"));
 
         log_event(control->log, LOG_LEVEL_INFO, "control", log_str("do", what));
-        (void)send_line(fd, answer);
+        (void)send_line(&talk, answer);
         json_decref(answer);
     }
     json_decref(question);
@@ -298,8 +336,8 @@ struct err control_ask(const char *dir, const json_t *question, json_t **answer)
 
     if (fd < 0)
         return ERR(ERR_UNAVAILABLE, "no daemon serves this store");
-    set_patience(fd);
-    json_t *got = send_line(fd, question) ? receive_line(fd, ANSWER_MAX) : NULL;
+    struct talk talk = talk_begin(fd, -1, ASKING_MS);
+    json_t *got = send_line(&talk, question) ? receive_line(&talk, ANSWER_MAX) : NULL;
     close(fd);
     if (!got)
         return ERR(ERR_UNAVAILABLE, "the daemon does not answer");
