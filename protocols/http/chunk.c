@@ -141,8 +141,11 @@ unsigned http_chunks_take(struct http_chunks *c, struct slice *in, size_t room, 
         if (wrong)
             return wrong;
         *in = slice_from(*in, 1);
-        if (c->state == CHUNK_DATA && (c->total += c->left) > max_body)
-            return 413;
+        if (c->state == CHUNK_DATA) {
+            if (c->left > max_body - c->total)
+                return 413;
+            c->total += c->left;
+        }
         if (c->state >= CHUNK_TRAILER && c->line > max_trailers)
             return 431;
     }

@@ -152,6 +152,8 @@ static bool meets(struct looking *at, struct search_key *key)
 {
     const struct message_row *row = at->row;
 
+    if (failed(at->err))
+        return false; /* and what was to be told is told: nothing may put OK over it */
     at->cost += COST_ROW;
     switch (key->op) {
     case SEARCH_ALL:

@@ -222,11 +222,22 @@ static int delete_chunks(struct sweep *sw, uint64_t id)
     return 0;
 }
 
+static int take_off_list(struct sweep *sw, uint64_t id)
+{
+    sw->rows++;
+    return lmdb_dead_del(sw->eng, sw->txn, id);
+}
+
 static int delete_blob(struct sweep *sw, uint64_t id)
 {
     struct engine_blob_info info;
 
     int rc = lmdb_info_get(sw->eng, sw->txn, id, &info);
+    if (rc == 0 && info.references > 0) {
+        /* The list is wrong, and believing it would cost somebody's mail. */
+        lmdb_log(sw->eng, LOG_LEVEL_ERROR, "store.dead_blob_in_use", 0);
+        return take_off_list(sw, id);
+    }
     if (rc == 0)
         rc = unpublish(sw, &info);
     else if (rc == MDB_NOTFOUND)
@@ -234,10 +245,7 @@ static int delete_blob(struct sweep *sw, uint64_t id)
     if (rc)
         return rc;
     rc = delete_chunks(sw, id);
-    if (rc != MDB_NOTFOUND)
-        return rc;
-    sw->rows++;
-    return lmdb_dead_del(sw->eng, sw->txn, id);
+    return rc == MDB_NOTFOUND ? take_off_list(sw, id) : rc;
 }
 
 /*

@@ -784,6 +784,29 @@ static struct err walk_all(struct engine_write *w, struct job *job)
     return e.code == ERR_NOT_FOUND ? OK : e;
 }
 
+/* A slip of the list costs somebody's mail, unless it is held against the count of references. */
+static void a_blob_in_use_is_not_swept_though_the_dead_list_names_it(void **state)
+{
+    struct bench *b = *state;
+    struct engine_partition *p = bench_partition(b, 5);
+    uint8_t *bytes = bytes_make(100000, 1), key[8];
+    static const uint8_t long_ago[8] = {[7] = 1};
+    uint64_t id = bench_store_blob(b, p, bytes, 100000);
+
+    engine_partition_close(p);
+    bench_close(b);
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)(id >> (56 - 8 * i));
+    put_raw(b->dir, "dead", slice_of(key, sizeof key), long_ago, sizeof long_ago);
+    bench_open(b);
+    p = bench_partition(b, 5);
+    bench_swept(b, 0);
+    assert_blob(p, id, bytes, 100000);
+    assert_sound(b);
+    free(bytes);
+    engine_partition_close(p);
+}
+
 /* LMDB's own bound of keys is above ours, so a damaged length can be one that it does not mind. */
 static void a_key_longer_than_ours_is_damage_and_harms_nobody(void **state)
 {
@@ -1079,6 +1102,7 @@ int main(int argc, char **argv)
         TEST(a_batch_that_waited_too_long_is_not_tried),
         TEST(a_flipped_bit_in_a_blob_is_noticed),
         TEST(a_flipped_bit_in_a_record_is_found_by_verify),
+        TEST(a_blob_in_use_is_not_swept_though_the_dead_list_names_it),
         TEST(a_key_longer_than_ours_is_damage_and_harms_nobody),
         TEST(only_a_store_of_ours_is_opened),
         TEST(a_store_whose_making_was_cut_short_is_made_and_an_emptied_one_is_not),

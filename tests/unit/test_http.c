@@ -351,6 +351,8 @@ static void chunks_together_may_be_as_large_as_configured(void **state)
     fx->limits.max_request_body = 10;
     assert_int_equal(status_with(CHUNKED "5\r\nabcde\r\n5\r\nabcde\r\n0\r\n\r\n", 0, 0, ""), 200);
     assert_int_equal(status_with(CHUNKED "5\r\nabcde\r\n6\r\nabcdef\r\n0\r\n\r\n", 0, 0, ""), 413);
+    /* with the ones before it this is the number 0 again */
+    assert_int_equal(status_with(CHUNKED "1\r\na\r\nFFFFFFFFFFFFFFFF\r\n", 0, 0, ""), 413);
 }
 
 static void a_chunk_line_and_trailers_are_bounded(void **state)

@@ -450,6 +450,48 @@ static void an_empty_mailbox_has_no_hits(void **state)
     assert_slice(imap_client_ok(w->ic, "UID SEARCH UID 1:*"), "* SEARCH\r\n");
 }
 
+/* Change a byte of the text wherever the store's file has it, behind the store's back. */
+static void damage(struct world *w, const char *text)
+{
+    struct buf path = buf_make(4096), file = buf_make(SIZE_MAX);
+    char piece[65536];
+    size_t n, found = 0;
+
+    buf_printf(&path, "%s/data.mdb", w->fx->dir);
+    buf_putc(&path, 0);
+    FILE *f = fopen((const char *)path.data, "r+");
+    assert_non_null(f);
+    while ((n = fread(piece, 1, sizeof piece, f)) > 0)
+        buf_put(&file, slice_of(piece, n));
+    struct slice rest = buf_slice(&file);
+    for (size_t at; (at = slice_find(rest, slice_str(text))) < rest.len; found++) {
+        assert_int_equal(fseek(f, (long)(rest.ptr - file.data + (ptrdiff_t)at), SEEK_SET), 0);
+        assert_int_equal(fputc('!', f), '!');
+        rest = slice_from(rest, at + 1);
+    }
+    assert_int_equal(fclose(f), 0);
+    assert_true(found > 0);
+    buf_done(&file);
+    buf_done(&path);
+}
+
+/* What cannot be looked at is no hit, whatever is asked of it afterwards. */
+static void a_message_that_cannot_be_read_is_told(void **state)
+{
+    struct world *w = *state;
+    static const char mail[] = "Subject: x\r\n\r\nzebra crossing ahead\r\n";
+
+    imap_client_ok(w->ic, "CREATE spoilt");
+    imap_client_ok(w->ic, "APPEND spoilt (other) {%zu+}\r\n%s", sizeof mail - 1, mail);
+    imap_client_ok(w->ic, "SELECT spoilt");
+    assert_slice(imap_client_ok(w->ic, "SEARCH BODY zebra"), "* SEARCH 1\r\n");
+    damage(w, "zebra crossing");
+    assert_slice(imap_client_no(w->ic, "SEARCH NOT BODY okapi"), "* SEARCH\r\n");
+    assert_slice(
+        imap_client_no(w->ic, "SEARCH NOT OR KEYWORD a BODY okapi OR KEYWORD other BODY b"),
+        "* SEARCH\r\n");
+}
+
 /* ---- what is no SEARCH ---- */
 
 static void what_is_no_search_is_bad(void **state)
@@ -557,6 +599,7 @@ int main(void)
         cmocka_unit_test(mod_sequences_are_told_where_they_were_asked_for),
         cmocka_unit_test(what_is_no_search_is_bad),
         cmocka_unit_test(an_empty_mailbox_has_no_hits),
+        cmocka_unit_test(a_message_that_cannot_be_read_is_told),
         cmocka_unit_test(rev2_is_always_answered_by_esearch),
     };
 
