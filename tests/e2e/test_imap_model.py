@@ -2,10 +2,11 @@
 
 Each session keeps what a client would know from the answers alone: how many messages there are, their UIDs and flags.
 After a NOOP that must be what the model says; CHANGEDSINCE, QRESYNC and VANISHED must tell the changes and nothing
-else; no UID comes twice. A program that fails is made small and printed; GATEPOST_EXAMPLES programs are run, from
-GATEPOST_SEED, which is printed as well.
+else, so that who was away arrives at the truth; no UID comes twice. A program that fails is made small and printed;
+GATEPOST_EXAMPLES programs are run, from GATEPOST_SEED, which is printed as well.
 
-Then they do it all at once, where no model can say what comes of it: but they must agree in the end.
+Then they do it all at once, where no model can say what comes of it: but they must agree in the end, and so must
+those who came and went meanwhile.
 """
 import os
 import random
@@ -14,6 +15,7 @@ import threading
 import hypothesis
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+import away
 import imapwire
 
 EXAMPLES = int(os.environ.get("GATEPOST_EXAMPLES", "40"))
@@ -26,8 +28,7 @@ FEATURES = [(), ("CONDSTORE",), ("QRESYNC",), ("IMAP4rev2",), ("QRESYNC", "IMAP4
 NO_EXPUNGE = ("FETCH ", "STORE ", "SEARCH ")
 
 
-def flag_set(told):
-    return frozenset(f.decode() for f in told if f != b"\\Recent")
+flag_set = away.flag_set
 
 
 class Picks:
@@ -360,6 +361,9 @@ class World:
         told = {items["UID"] for items in session.told.values()}
         vanished = set(session.vanished_earlier)
         assert told == changed & known, (told, changed, known)
+        cache = {uid: flags for uid, flags in mark.cache.items() if uid not in vanished}
+        cache.update((items["UID"], flag_set(items["FLAGS"])) for items in session.told.values())
+        assert all(cache[uid] == m.flags for uid, m in session.box.messages.items() if uid in known)
         assert gone & known <= vanished <= (gone | passing) & known, (vanished, gone, passing)
 
     def do_leave(self, session, picks):
@@ -688,12 +692,19 @@ def race(gate, run, seed):
         racer.box, racer.failure = box, None
         racer.say(f"SELECT {box.name}")
     threads = [threading.Thread(target=racer.run, args=(random.Random(rng.random()), STEPS // 2)) for racer in racers]
+    visitors = [away.Away(gate, box.name), away.Away(gate, box.name)]
     for thread in threads:
         thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for visitor in visitors:  # what changes under their hands is told the next time
+            visitor.come(name_known=rng.random() < 0.5)
+            visitor.go()
     for thread in threads:
         thread.join()
     try:
         settle(maker, box, racers)
+        for visitor in visitors:
+            visitor.visit(rng.random() < 0.5, f"seed {seed}")
     except AssertionError:
         print(f"GATEPOST_SEED={seed}")
         for racer in racers:
@@ -701,7 +712,7 @@ def race(gate, run, seed):
             for line in racer.client.transcript[-40:]:
                 print(line.decode("latin-1").rstrip())
         raise
-    for client in [maker, *(racer.client for racer in racers)]:
+    for client in [maker, *(racer.client for racer in racers), *visitors]:
         client.close()
 
 

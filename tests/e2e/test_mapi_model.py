@@ -7,6 +7,8 @@ import os
 import random
 import re
 
+import away
+import gate as gates
 import mapi_client as mc
 import pytest
 
@@ -42,8 +44,6 @@ class Doors:
         self.folders = {name: self.mapi.open_folder(self.logon, fid) for name, fid in self.fids.items()}
         self.mapi.subscribe(self.logon, 0x7E, whole=True)
         self.mapi.poll()
-        self.modseq = {name: 0 for name in FOLDERS}
-        self.known = {name: {} for name in FOLDERS}  # by QRESYNC: uid -> flags
 
     # ---- changes ----
 
@@ -257,3 +257,30 @@ def test_a_subscriber_hears_of_every_change(doors):
         change(doors, folder)
         after = {name: doors.see_imap(name) for name in FOLDERS}
         doors.told(f"seed {SEED}, step {step}: {change.__name__} in {folder}", before != after)
+
+
+@pytest.mark.parametrize("log", [0, 5], ids=["all is remembered", "most is forgotten"])
+def test_who_was_away_arrives_at_the_truth(tmp_path, log):
+    """Whatever happened meanwhile and by whichever door, and though the change log does not go back so far."""
+    print(f"GATEPOST_MODEL_SEED={SEED}")
+    gate = gates.Gate(tmp_path)
+    gate.config.write_text(re.sub(r"(store \{)", rf"\1 change-log = {log}", gate.config.read_text(), count=1))
+    gate.add_user("alice", "secret")
+    with gate:
+        doors = Doors(gate)
+        clients = [away.Away(gate, folder) for folder in FOLDERS for _ in range(2)]
+        changes = [Doors.by_lmtp, Doors.by_append, Doors.by_mapi, Doors.imap_flags, Doors.mapi_read, Doors.mapi_flag,
+                   Doors.imap_expunge, Doors.mapi_delete, Doors.pop3_delete, Doors.imap_move, Doors.mapi_move]
+        for step in range(STEPS):
+            [change] = doors.rng.choices(changes, [3, 3, 3, 3, 3, 2, 2, 1, 1, 2, 2])
+            folder = doors.rng.choice(FOLDERS)
+            change(doors, folder)
+            where = f"seed {SEED}, step {step}: {change.__name__} in {folder}"
+            for client in clients:
+                if doors.rng.random() < 0.2:
+                    client.visit(doors.rng.random() < 0.5, where)
+        for client in clients:
+            client.visit(False, f"seed {SEED}, at the end")
+            client.close()
+        doors.mapi.http.close()
+        gate.verify()
