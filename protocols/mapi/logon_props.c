@@ -2,6 +2,7 @@
 #include "protocols/mapi/logon_props.h"
 
 #include "protocols/mapi/context.h"
+#include "protocols/mapi/nspi_entry.h"
 
 enum {
     PR_DELETE_AFTER_SUBMIT = 0x0E01000B,
@@ -38,8 +39,6 @@ static const uint8_t muidStoreWrap[16] = {0x38, 0xA1, 0xBB, 0x10, 0x05, 0xE5, 0x
                                           0xA1, 0xBB, 0x08, 0x00, 0x2B, 0x2A, 0x56, 0xC2};
 static const uint8_t private_store[16] = {0x1B, 0x55, 0xFA, 0x20, 0xAA, 0x66, 0x11, 0xCD,
                                           0x9B, 0xC8, 0x00, 0xAA, 0x00, 0x2F, 0xC4, 0x5A};
-static const uint8_t address_book[16] = {0xDC, 0xA7, 0x40, 0xC8, 0xC0, 0x42, 0x10, 0x1A,
-                                         0xB4, 0xB9, 0x08, 0x00, 0x2B, 0x2F, 0xE1, 0x82};
 
 static uint32_t number(struct prop_value *out, int64_t n)
 {
@@ -104,15 +103,9 @@ static uint32_t get_person_entry(struct props *p, uint32_t tag, struct prop_valu
 {
     struct slice who =
         tag == PR_USER_ENTRY_ID ? slice_str(p->call->context->identity) : owner_of(p);
-    struct buf id = buf_make(BYTES_MAX);
 
-    wire_put_u32(&id, 0);
-    buf_put(&id, slice_of(address_book, 16));
-    wire_put_u32(&id, 1); /* Version */
-    wire_put_u32(&id, 0); /* a user of this organization */
-    mapi_put_dn(p->call->mapi, &id, who);
-    wire_put_u8(&id, 0);
-    return bytes(p, &id, out);
+    out->bytes = nspi_person_id(p->call->mapi, who, p->call->arena);
+    return EC_SUCCESS;
 }
 
 static uint32_t get_owner_name(struct props *p, uint32_t tag, struct prop_value *out)

@@ -13,8 +13,7 @@ struct match_count {
 
 static uint16_t single(uint16_t type)
 {
-    type &= (uint16_t)~PROP_MULTIPLE;
-    return type == PROP_STRING8 ? PROP_STRING : type;
+    return prop_type(prop_as_unicode(type & (uint16_t)~PROP_MULTIPLE));
 }
 
 static bool is_multiple(uint16_t type)

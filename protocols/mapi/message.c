@@ -201,19 +201,15 @@ static uint32_t take_recipients(struct mapi_body *body, const struct store_conte
     return ec;
 }
 
-static uint32_t take_part(struct mapi_part *part, struct mapi_context *context,
-                          const struct store_attachment *from)
+uint32_t attachment_take(struct held_props *props, struct mapi_body **embedded,
+                         const struct store_attachment *from)
 {
-    uint32_t ec;
+    uint32_t ec = held_take(props, &from->props);
 
-    held_init(&part->props, context);
-    part->source = IN_MEMORY;
-    ec = held_take(&part->props, &from->props);
-    if (!ec && from->embedded) {
-        part->embedded = body_new(context);
-        ec = body_take(part->embedded, from->embedded);
-    }
-    return ec;
+    if (ec || !from->embedded)
+        return ec;
+    *embedded = body_new(props->context);
+    return body_take(*embedded, from->embedded);
 }
 
 uint32_t body_take(struct mapi_body *body, const struct store_content *from)
@@ -226,8 +222,9 @@ uint32_t body_take(struct mapi_body *body, const struct store_content *from)
     for (size_t i = 0; i < from->n_attachments && !ec; i++) {
         struct mapi_part *part = &body->parts[body->n_parts++];
 
-        part->number = body->next_number++;
-        ec = take_part(part, body->context, &from->attachments[i]);
+        *part = (struct mapi_part){.number = body->next_number++, .source = IN_MEMORY};
+        held_init(&part->props, body->context);
+        ec = attachment_take(&part->props, &part->embedded, &from->attachments[i]);
     }
     body->own_recipients = body->own_parts = true;
     return ec;
@@ -690,13 +687,6 @@ static const struct held_props *props_of_object(const struct mapi_object *object
                                         : &((const struct mapi_attachment *)object)->props;
 }
 
-static uint32_t plain_tag(uint32_t tag)
-{
-    bool narrow = (prop_type(tag) & ~PROP_MULTIPLE) == PROP_STRING8;
-
-    return narrow ? tag + (PROP_STRING - PROP_STRING8) : tag;
-}
-
 static bool type_fits(uint32_t asked, uint32_t has)
 {
     return prop_type(asked) == PROP_UNSPECIFIED || prop_type(asked) == prop_type(has);
@@ -712,7 +702,7 @@ uint32_t mapi_message_get(struct rop_call *call, struct store_read *rd, struct m
 {
     struct store_object *stored;
 
-    tag = plain_tag(tag);
+    tag = prop_as_unicode(tag);
     if (own_value(object, tag, out))
         return EC_SUCCESS;
     const struct held_prop *held = held_find(props_of_object(object), prop_id(tag));
@@ -834,7 +824,7 @@ static enum err_code check_number(const struct changing *c, const struct store_p
 
 static enum err_code check_change(const struct changing *c, const struct store_prop_change *change)
 {
-    uint32_t tag = plain_tag(change->prop.tag);
+    uint32_t tag = prop_as_unicode(change->prop.tag);
     struct store_prop prop;
 
     if (!has_known_id(c, tag))
@@ -912,7 +902,7 @@ static uint32_t apply(const struct changing *c, const struct store_prop_change *
     struct store_prop prop = change->prop;
     bool attachment = c->object->kind == MAPI_ATTACHMENT;
 
-    prop.tag = plain_tag(prop.tag);
+    prop.tag = prop_as_unicode(prop.tag);
     if (change->remove) {
         forget(c, prop.tag);
         return EC_SUCCESS;

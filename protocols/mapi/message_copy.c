@@ -31,14 +31,6 @@ static uint32_t copy_recipients(struct rop_call *call, struct store_read *rd,
     return ec;
 }
 
-static uint32_t copy_embedded(struct mapi_part *to, const struct store_attachment *from)
-{
-    if (!from->embedded)
-        return EC_SUCCESS;
-    to->embedded = body_new(to->props.context);
-    return body_take(to->embedded, from->embedded);
-}
-
 static uint32_t copy_part(struct mapi_part *to, const struct mapi_part *from,
                           const struct store_content *stored)
 {
@@ -46,10 +38,7 @@ static uint32_t copy_part(struct mapi_part *to, const struct mapi_part *from,
         held_copy(&to->props, &from->props);
         return body_copy(from->embedded, &to->embedded);
     }
-    const struct store_attachment *attachment = &stored->attachments[from->source];
-    uint32_t ec = held_take(&to->props, &attachment->props);
-
-    return ec ? ec : copy_embedded(to, attachment);
+    return attachment_take(&to->props, &to->embedded, &stored->attachments[from->source]);
 }
 
 static uint32_t copy_parts(struct rop_call *call, struct store_read *rd, struct mapi_message *from,

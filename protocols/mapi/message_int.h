@@ -120,6 +120,9 @@ unsigned body_depth(const struct mapi_body *body);
 unsigned message_depth(const struct mapi_message *message);
 /* All of a content. */
 uint32_t body_take(struct mapi_body *body, const struct store_content *from);
+/* An attachment that is stored, and the message in it: *embedded was NULL. */
+uint32_t attachment_take(struct held_props *props, struct mapi_body **embedded,
+                         const struct store_attachment *from);
 void part_done(struct mapi_part *part);
 
 /* ---- objects ---- */

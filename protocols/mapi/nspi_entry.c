@@ -46,6 +46,28 @@ struct slice nspi_entry_id(uint32_t display_type, struct slice dn, struct arena 
     return kept(&id, in);
 }
 
+struct slice nspi_person_id(const struct mapi *mapi, struct slice identity, struct arena *in)
+{
+    struct buf dn = buf_make(4096);
+
+    mapi_put_dn(mapi, &dn, identity);
+    struct slice id = nspi_entry_id(DISPLAY_TYPE_MAILUSER, buf_slice(&dn), in);
+    buf_done(&dn);
+    return id;
+}
+
+bool nspi_entry_id_dn(struct slice id, struct slice *dn)
+{
+    enum { PROVIDER_AT = 4, DN_AT = 28 };
+
+    if (id.len <= DN_AT || memcmp(id.ptr + PROVIDER_AT, provider, sizeof provider) != 0)
+        return false;
+    struct slice rest = slice_from(id, DN_AT);
+
+    *dn = slice_head(rest, slice_index(rest, 0));
+    return true;
+}
+
 /* EphemeralEntryID ([MS-OXNSPI] 2.2.9.2) */
 static struct slice ephemeral_id(const struct mapi *mapi, uint32_t mid, struct arena *in)
 {
@@ -165,10 +187,7 @@ struct prop_list nspi_properties(const struct nspi_view *view, const struct nspi
 /* Text is had in both its types; what is asked for in no type comes in its own. */
 static bool has_type(uint16_t own, uint16_t wanted)
 {
-    if (own == wanted || wanted == PROP_UNSPECIFIED)
-        return true;
-    return (own & ~PROP_MULTIPLE) == PROP_STRING && (wanted & ~PROP_MULTIPLE) == PROP_STRING8 &&
-           (own & PROP_MULTIPLE) == (wanted & PROP_MULTIPLE);
+    return wanted == PROP_UNSPECIFIED || own == prop_type(prop_as_unicode(wanted));
 }
 
 static struct prop select_one(const struct prop_list *of, uint32_t column)

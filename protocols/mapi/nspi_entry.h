@@ -47,8 +47,12 @@ struct prop_list nspi_properties(const struct nspi_view *view, const struct nspi
 struct nspi_row nspi_select(const struct prop_list *of, struct nspi_numbers columns,
                             struct arena *in, bool *missing);
 
-/* A PermanentEntryID ([MS-OXNSPI] 2.2.9.3). */
+/* A PermanentEntryID ([MS-OXNSPI] 2.2.9.3, [MS-OXCDATA] 2.2.5.2). */
 struct slice nspi_entry_id(uint32_t display_type, struct slice dn, struct arena *in);
+/* That of somebody with an account. */
+struct slice nspi_person_id(const struct mapi *mapi, struct slice identity, struct arena *in);
+/* The distinguished name in one; false: it is an id of another kind. */
+bool nspi_entry_id_dn(struct slice id, struct slice *dn);
 
 /* Ambiguous name resolution: how well a name as typed fits somebody. */
 enum nspi_fit { FIT_NOT, FIT_PART, FIT_EXACT };

@@ -51,20 +51,9 @@ void props_end(struct props *props)
 
 /* ---- reading ---- */
 
-static uint32_t as_text(uint32_t tag)
-{
-    uint16_t type = prop_type(tag);
-
-    if (type == PROP_STRING8)
-        return PROP_TAG(prop_id(tag), PROP_STRING);
-    if (type == (PROP_STRING8 | PROP_MULTIPLE))
-        return PROP_TAG(prop_id(tag), PROP_STRING | PROP_MULTIPLE);
-    return tag;
-}
-
 uint32_t props_get(struct props *p, uint32_t tag, struct store_prop *out)
 {
-    uint32_t text = as_text(tag);
+    uint32_t text = prop_as_unicode(tag);
 
     if (p->object->kind == MAPI_ATTACHMENT)
         return mapi_message_get(p->call, p->rd, p->object, text, out);

@@ -123,17 +123,6 @@ static uint32_t get_valid_attachments(struct rop_call *call)
 
 /* ---- opening ---- */
 
-static uint32_t take_stored(struct mapi_attachment *a, const struct store_attachment *stored)
-{
-    uint32_t ec = held_take(&a->props, &stored->props);
-
-    if (!ec && stored->embedded) {
-        a->embedded = body_new(a->props.context);
-        ec = body_take(a->embedded, stored->embedded);
-    }
-    return ec;
-}
-
 static uint32_t load_stored(struct rop_call *call, const struct mapi_part *part,
                             struct mapi_attachment *a)
 {
@@ -147,7 +136,7 @@ static uint32_t load_stored(struct rop_call *call, const struct mapi_part *part,
     if (!ec)
         ec = message_content(call, rd, a->message, &content);
     if (!ec)
-        ec = take_stored(a, &content.attachments[part->source]);
+        ec = attachment_take(&a->props, &a->embedded, &content.attachments[part->source]);
     store_read_end(rd);
     return ec;
 }

@@ -3,6 +3,7 @@
 
 #include "protocols/mapi/context.h"
 #include "protocols/mapi/message_int.h"
+#include "protocols/mapi/nspi_entry.h"
 #include "protocols/mapi/props.h"
 #include "protocols/mapi/rights.h"
 #include "store/mapi/codepage.h"
@@ -224,26 +225,6 @@ static uint32_t reload_message(struct rop_call *call)
 
 /* ---- CreateMessage ---- */
 
-/* Of the address book ([MS-OXCDATA] 2.2.5.2). */
-static struct slice entry_id_of(struct rop_call *call, struct slice identity)
-{
-    static const uint8_t provider[16] = {0xDC, 0xA7, 0x40, 0xC8, 0xC0, 0x42, 0x10, 0x1A,
-                                         0xB4, 0xB9, 0x08, 0x00, 0x2B, 0x2F, 0xE1, 0x82};
-    enum { ENTRY_ID_MAX = 4096, VERSION = 1, TYPE_USER = 0 };
-    struct buf made = buf_make(ENTRY_ID_MAX);
-
-    wire_put_u32(&made, 0);
-    buf_put(&made, slice_of(provider, sizeof provider));
-    wire_put_u32(&made, VERSION);
-    wire_put_u32(&made, TYPE_USER);
-    mapi_put_dn(call->mapi, &made, identity);
-    buf_putc(&made, 0);
-    struct slice id = arena_slice(call->arena, buf_slice(&made));
-
-    buf_done(&made);
-    return id;
-}
-
 static uint32_t set_who(struct rop_call *call, uint32_t name_tag, uint32_t id_tag,
                         struct held_props *to)
 {
@@ -253,7 +234,7 @@ static uint32_t set_who(struct rop_call *call, uint32_t name_tag, uint32_t id_ta
     if (!failed(mapi_find_person(call->mapi, identity, call->arena, &person)))
         name = person.display_name;
     uint32_t ec = held_set_bytes(to, name_tag, name);
-    return ec ? ec : held_set_bytes(to, id_tag, entry_id_of(call, identity));
+    return ec ? ec : held_set_bytes(to, id_tag, nspi_person_id(call->mapi, identity, call->arena));
 }
 
 uint32_t message_set_modifier(struct rop_call *call, struct held_props *to)

@@ -1,5 +1,6 @@
 /* rop_permission.c - operations on the permissions of folders: [MS-OXCPERM]. */
 #include "protocols/mapi/context.h"
+#include "protocols/mapi/nspi_entry.h"
 #include "protocols/mapi/rights.h"
 #include "store/access.h"
 
@@ -14,30 +15,12 @@ enum member_tag {
     PR_MEMBER_RIGHTS = 0x66730003,
 };
 
-/* An EntryID of the address book: flags, provider, version, type ([MS-OXCDATA] 2.2.5.2). */
-static const uint8_t address_book[28] = {
-    0,    0,    0,    0,    0xDC, 0xA7, 0x40, 0xC8, 0xC0, 0x42, 0x10, 0x1A, 0xB4, 0xB9,
-    0x08, 0x00, 0x2B, 0x2F, 0xE1, 0x82, 1,    0,    0,    0,    0,    0,    0,    0,
-};
-
 static uint64_t fid_of(const struct rop_call *call)
 {
     return ((const struct mapi_folder *)call->object)->fid;
 }
 
 /* ---- the table (3.2.5.1) ---- */
-
-static struct slice entry_id_of(struct rop_call *call, struct slice user, struct arena *in)
-{
-    struct buf out = buf_make(4096);
-
-    buf_put(&out, slice_of(address_book, sizeof address_book));
-    mapi_put_dn(call->mapi, &out, user);
-    buf_putc(&out, 0);
-    struct slice id = arena_slice(in, buf_slice(&out));
-    buf_done(&out);
-    return id;
-}
 
 static void add_row(struct rop_call *call, struct mapi_rows *rows, const struct store_permission *m,
                     uint32_t mask)
@@ -55,7 +38,7 @@ static void add_row(struct rop_call *call, struct mapi_rows *rows, const struct 
     prop_add_bytes(row, PR_MEMBER_NAME, arena_slice(&rows->arena, name));
     prop_add_number(row, PR_MEMBER_RIGHTS, m->rights & mask);
     prop_add_bytes(row, PR_ENTRY_ID,
-                   named ? entry_id_of(call, m->user, &rows->arena) : SLICE_EMPTY);
+                   named ? nspi_person_id(call->mapi, m->user, &rows->arena) : SLICE_EMPTY);
 }
 
 static uint32_t read_members(struct rop_call *call, uint32_t rights, struct store_permission **out,
@@ -115,11 +98,11 @@ static uint32_t find_user(struct rop_call *call, struct slice entry_id,
                           struct store_permission *out)
 {
     struct mapi_person person;
+    struct slice dn;
 
-    if (entry_id.len <= sizeof address_book || memcmp(entry_id.ptr + 4, address_book + 4, 16) != 0)
+    if (!nspi_entry_id_dn(entry_id, &dn))
         return EC_INVALID_PARAMETER;
-    struct slice dn = slice_from(entry_id, sizeof address_book);
-    struct slice identity = mapi_dn_identity(slice_head(dn, slice_index(dn, 0)));
+    struct slice identity = mapi_dn_identity(dn);
     struct err e = identity.len ? mapi_find_person(call->mapi, identity, call->arena, &person)
                                 : ERR(ERR_NOT_FOUND, "no name of ours");
     if (failed(e))

@@ -118,14 +118,12 @@ static const struct prop *row_values(const struct mapi_message *m, const struct 
 
     for (size_t i = 0; i < m->n_columns; i++) {
         uint32_t tag = m->columns[i];
-        bool narrow = (prop_type(tag) & ~PROP_MULTIPLE) == PROP_STRING8;
         const struct store_prop *prop = props_find(props, prop_id(tag));
-        uint32_t plain = narrow ? tag + (PROP_STRING - PROP_STRING8) : tag;
 
         values[i] = (struct prop){PROP_TAG(prop_id(tag), PROP_ERROR), {.number = EC_NOT_FOUND}};
         if (prop && prop->large)
             values[i].value.number = EC_NOT_ENOUGH_MEMORY;
-        else if (prop && prop->tag == plain)
+        else if (prop && prop->tag == prop_as_unicode(tag))
             values[i] = (struct prop){tag, prop->value};
     }
     return values;
@@ -305,12 +303,11 @@ static uint32_t set_columns(struct held_props *to, const struct recipient *r)
     uint32_t ec = EC_SUCCESS;
 
     for (size_t i = 0; i < r->n_values && !ec; i++) {
-        struct store_prop prop = {.tag = r->values[i].tag, .value = r->values[i].value};
-        uint16_t type = prop_type(prop.tag);
+        struct store_prop prop = {.tag = prop_as_unicode(r->values[i].tag),
+                                  .value = r->values[i].value};
 
-        if ((type & ~PROP_MULTIPLE) == PROP_STRING8)
-            prop.tag += PROP_STRING - PROP_STRING8;
-        if (type == PROP_ERROR || is_of_the_row(prop.tag) || held_find(to, prop_id(prop.tag)))
+        if (prop_type(prop.tag) == PROP_ERROR || is_of_the_row(prop.tag) ||
+            held_find(to, prop_id(prop.tag)))
             continue;
         if (failed(prop_check(prop_type(prop.tag), &prop.value)))
             return EC_INVALID_PARAMETER;

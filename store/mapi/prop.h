@@ -70,6 +70,14 @@ static inline uint16_t prop_type(uint32_t tag)
     return (uint16_t)tag;
 }
 
+/* Text in 8 bits is kept as Unicode: PtypString for PtypString8, and the same of many. */
+static inline uint32_t prop_as_unicode(uint32_t tag)
+{
+    bool narrow = (prop_type(tag) & ~PROP_MULTIPLE) == PROP_STRING8;
+
+    return narrow ? tag + (PROP_STRING - PROP_STRING8) : tag;
+}
+
 /* The properties that Gatepost knows by name ([MS-OXPROPS]).
  *
  *    symbol                       tag         name (without "PidTag") */
