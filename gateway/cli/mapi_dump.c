@@ -1,7 +1,9 @@
 /* mapi_dump.c - fields by their kinds, and events. */
 #include "gateway/cli/mapi_dump.h"
 
-enum { WIDTH = 200, ROP_NOTIFY = 0x2A, ROP_PENDING_ID = 0x6E, ROP_TOO_SMALL = 0xFF };
+#include "protocols/mapi/notification.h"
+
+enum { WIDTH = 200, ROP_TOO_SMALL = 0xFF };
 
 /* C0 and C1 controls, and the marks that turn the direction of text around (UAX #9). */
 static bool is_control(uint32_t c)
@@ -224,7 +226,7 @@ static bool dump_response(FILE *out, struct wire *w, const struct value_form *fo
 
 static bool is_extra(uint8_t rop)
 {
-    return rop == ROP_NOTIFY || rop == ROP_PENDING_ID || rop == ROP_TOO_SMALL;
+    return rop == ROP_NOTIFY || rop == ROP_PENDING_NOTIFICATIONS || rop == ROP_TOO_SMALL;
 }
 
 bool mapi_dump_responses(FILE *out, struct slice requests, struct slice responses,
@@ -251,103 +253,67 @@ bool mapi_dump_responses(FILE *out, struct slice requests, struct slice response
 
 /* ---- events ([MS-OXCNOTIF] 2.2.1.4.1.2) ---- */
 
-enum {
-    EVENT_NEW_MAIL = 0x0002,
-    EVENT_CREATED = 0x0004,
-    EVENT_DELETED = 0x0008,
-    EVENT_MODIFIED = 0x0010,
-    EVENT_MOVED = 0x0020,
-    EVENT_COPIED = 0x0040,
-    EVENT_SEARCH = 0x0080,
-    EVENT_MASK = 0x0FFF,
-    EVENT_TOTAL = 0x1000,
-    EVENT_UNREAD = 0x2000,
-    EVENT_SEARCH_FOLDER = 0x4000,
-    EVENT_MESSAGE = 0x8000,
-};
-
-static const char *event_name(uint16_t type)
+static const char *event_name(uint16_t flags)
 {
-    switch (type) {
-    case EVENT_NEW_MAIL:
-        return "new-mail";
-    case EVENT_CREATED:
-        return "created";
-    case EVENT_DELETED:
-        return "deleted";
-    case EVENT_MODIFIED:
-        return "modified";
-    case EVENT_MOVED:
-        return "moved";
-    case EVENT_COPIED:
-        return "copied";
-    default:
-        return type == EVENT_SEARCH ? "search-complete" : NULL;
-    }
+    static const struct {
+        uint16_t kind;
+        const char *name;
+    } names[] = {
+        {NOTIFY_NEW_MAIL, "new-mail"},
+        {NOTIFY_CREATED, "created"},
+        {NOTIFY_DELETED, "deleted"},
+        {NOTIFY_MODIFIED, "modified"},
+        {NOTIFY_MOVED, "moved"},
+        {NOTIFY_COPIED, "copied"},
+        {NOTIFY_SEARCH_COMPLETE, "search-complete"},
+        {NOTIFY_TABLE, "table"},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if ((flags & NOTIFY_KINDS) == names[i].kind)
+            return names[i].name;
+    return NULL;
 }
 
+/* What is not told of is 0, and no id is. */
 static void dump_id(FILE *out, const char *name, uint64_t id)
 {
-    fprintf(out, " %s %016llX", name, (unsigned long long)id);
+    if (id)
+        fprintf(out, " %s %016llX", name, (unsigned long long)id);
 }
 
-static void dump_tail(FILE *out, struct wire *w, uint16_t flags)
+static void dump_event(FILE *out, const struct rop_notification *n)
 {
-    uint16_t type = flags & EVENT_MASK;
-
-    if (type == EVENT_CREATED || type == EVENT_MODIFIED) {
-        uint16_t n = wire_u16(w);
-
-        wire_bytes(w, n == UINT16_MAX ? 0 : (size_t)4 * n);
-    }
-    if (flags & EVENT_TOTAL)
-        fprintf(out, " total %u", wire_u32(w));
-    if (flags & EVENT_UNREAD)
-        fprintf(out, " unread %u", wire_u32(w));
-    if (type == EVENT_NEW_MAIL) {
-        wire_u32(w); /* MessageFlags */
-        struct slice class = wire_u8(w) ? wire_usz(w) : wire_asz(w);
+    fputs(event_name(n->flags), out);
+    if (n->flags & NOTIFY_TABLE)
+        fprintf(out, " %u", n->table_event);
+    dump_id(out, "folder", n->fid ? n->fid : n->row.fid);
+    dump_id(out, "message", n->mid ? n->mid : n->row.mid);
+    dump_id(out, "parent", n->parent);
+    dump_id(out, "from", n->old_fid);
+    dump_id(out, "old", n->old_mid);
+    dump_id(out, "old-parent", n->old_parent);
+    if (n->flags & NOTIFY_HAS_TOTAL)
+        fprintf(out, " total %u", n->total);
+    if (n->flags & NOTIFY_HAS_UNREAD)
+        fprintf(out, " unread %u", n->unread);
+    if (n->flags & NOTIFY_NEW_MAIL) {
         fputs(" class ", out);
-        mapi_dump_text(out, class, WIDTH);
+        mapi_dump_text(out, n->class, WIDTH);
     }
-}
-
-/* False: it is of a kind that has another form, so nothing behind it can be found. */
-static bool dump_event(FILE *out, struct wire *w)
-{
-    uint16_t flags = wire_u16(w), type = flags & EVENT_MASK;
-    bool message = (flags & EVENT_MESSAGE) != 0;
-    bool has_parent = type == EVENT_CREATED || type == EVENT_DELETED || type == EVENT_MOVED ||
-                      type == EVENT_COPIED;
-
-    if (w->failed || !event_name(type))
-        return false;
-    fputs(event_name(type), out);
-    dump_id(out, "folder", wire_u64(w));
-    if (message)
-        dump_id(out, "message", wire_u64(w));
-    if (has_parent && message == ((flags & EVENT_SEARCH_FOLDER) != 0))
-        dump_id(out, "parent", wire_u64(w));
-    if (type == EVENT_MOVED || type == EVENT_COPIED) {
-        dump_id(out, "from", wire_u64(w));
-        dump_id(out, message ? "old" : "old-parent", wire_u64(w));
-    }
-    dump_tail(out, w, flags);
     fputc('\n', out);
-    return !w->failed;
 }
 
 size_t mapi_dump_events(FILE *out, struct slice events)
 {
     struct arena arena = ARENA_INIT;
     struct wire w = wire_of(events, &arena);
+    struct rop_notification notification;
     size_t n = 0;
 
-    while (w.rest.len && wire_u8(&w) == ROP_NOTIFY) {
-        wire_u32(&w); /* NotificationHandle */
-        wire_u8(&w);  /* LogonId */
-        if (!dump_event(out, &w))
-            break;
+    while (w.rest.len && rop_notification_read(&w, &notification) &&
+           event_name(notification.flags)) {
+        dump_event(out, &notification);
         n++;
     }
     arena_done(&arena);

@@ -137,6 +137,8 @@ static void run_execute(struct mapi_exchange *x, struct slice body)
     ex->context = x->context;
     ex->home = x->home;
     ex->now = x->began;
+    ex->log = http_env(x->http)->log;
+    ex->session = arena_str(&x->arena, slice_str(http_env(x->http)->peer->session_id));
     ex->done = on_executed;
     ex->owner = x;
     mapi_execute_start(ex);

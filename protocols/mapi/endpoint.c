@@ -140,6 +140,19 @@ static void put_number(struct mapi_exchange *x, const char *name, uint64_t n)
     buf_done(&text);
 }
 
+/* What was asked for, and what came of it; before DONE and behind it. */
+static void log_request(const struct mapi_exchange *x, enum mapi_response_code code)
+{
+    const struct session_env *env = http_env(x->http);
+
+    if (!env->log || env->log->least > LOG_LEVEL_DEBUG)
+        return;
+    log_event(env->log, LOG_LEVEL_DEBUG, "mapi.request", log_str("session", env->peer->session_id),
+              log_str("type", x->operation ? x->operation->name : ""),
+              log_text("id", http_field(x->http, "X-RequestId")), log_number("code", code),
+              log_number("ms", (int64_t)(env->clock->mono_ms - x->began_ms)));
+}
+
 static void put_head(struct mapi_exchange *x, enum mapi_response_code code)
 {
     http_status(x->http, 200);
@@ -188,6 +201,7 @@ static enum http_next refuse(struct mapi_exchange *x, enum mapi_response_code co
 {
     struct buf *out = http_out(x->http);
 
+    log_request(x, code);
     put_head(x, code);
     buf_printf(out, "<html><body>%s</body></html>\r\n", words_of(code));
     x->stage = EXCHANGE_ENDED;
@@ -201,6 +215,7 @@ static void put_done(struct mapi_exchange *x)
     struct buf *out = http_out(x->http);
     uint64_t elapsed = http_env(x->http)->clock->mono_ms - x->began_ms;
 
+    log_request(x, x->code);
     buf_puts(out, "DONE\r\n");
     if (x->code != RESPONSE_OK)
         buf_printf(out, "X-ResponseCode: %d\r\n", (int)x->code);

@@ -244,6 +244,7 @@ static uint32_t start(struct mapi_execute *ex)
     call->object = call->dest = NULL;
     call->logon = NULL;
     call->first = ex->at == 0;
+    ex->worked_on = rq->in < ex->n_handles ? ex->handles[rq->in] : NO_HANDLE;
     call->may_give_back = !call->first && ex->list.len + giving_back(ex, ex->at) <= ex->most;
     if (rq->def->id == ROP_Release)
         return release(ex, rq);
@@ -251,6 +252,25 @@ static uint32_t start(struct mapi_execute *ex)
         return EC_NOT_IMPLEMENTED;
     uint32_t ec = find_objects(ex, h);
     return ec ? ec : h->run(call);
+}
+
+/* Names, handles and codes: nothing that a client says or is told. */
+static void log_operation(const struct mapi_execute *ex, uint32_t ec)
+{
+    const struct rop_request *rq = ex->call.rq;
+    uint32_t opened = opens(rq->def) && !ec ? ex->handles[rq->out] : NO_HANDLE;
+    uint32_t in = rq->def->head == HEAD_OUT ? NO_HANDLE : ex->worked_on;
+    const char *name = mapi_ec_name(ec);
+    char code[16];
+
+    if (!ex->log || ex->log->least > LOG_LEVEL_DEBUG)
+        return;
+    snprintf(code, sizeof code, "0x%08X", (unsigned)ec);
+    log_event(ex->log, LOG_LEVEL_DEBUG, "mapi.rop", log_str("session", ex->session),
+              log_str("name", rq->def->name), log_number("logon", rq->logon),
+              log_number("in", in == NO_HANDLE ? 0 : in),
+              log_number("out", opened == NO_HANDLE ? 0 : opened),
+              log_str("code", name ? name : code));
 }
 
 static void answer(struct mapi_execute *ex, uint32_t ec)
@@ -276,6 +296,7 @@ static void answer(struct mapi_execute *ex, uint32_t ec)
         response.fields = NULL;
         rop_response_put(&ex->list, &call->form, &response);
     }
+    log_operation(ex, response.error);
     if (call->status) {
         ex->status = call->status;
         ex->stopped = true;

@@ -17,6 +17,8 @@ struct mapi_execute {
     uint32_t max_out; /* MaxRopOut */
     void (*done)(struct mapi_execute *ex); /* may come before mapi_execute_start() returns */
     void *owner;
+    struct log *log; /* each operation is told there at LOG_LEVEL_DEBUG; NULL: nowhere */
+    const char *session;
     uint32_t status, ec; /* out: StatusCode, ErrorCode */
     struct buf out;      /* out: RopBuffer of the response; the caller's to free */
     /* execute.c's */
@@ -26,6 +28,7 @@ struct mapi_execute {
     size_t *ends;     /* of each request, in `rops` */
     size_t *reserves; /* room to be kept for each and those behind it */
     size_t n, at;
+    uint32_t worked_on; /* the handle of the one at `at` */
     struct slice rops;
     uint32_t *handles;
     size_t n_handles;

@@ -79,6 +79,8 @@ static void execute(struct mapi_bed *bed, struct slice rop_buffer)
         .max_out = bed->max_out,
         .done = on_done,
         .owner = &end,
+        .log = bed->log,
+        .session = "s1",
     };
 
     arena_done(&bed->arena);

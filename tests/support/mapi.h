@@ -31,6 +31,7 @@ struct mapi_bed {
     uint32_t max_out;                 /* 0x8008 at first */
     struct rop_numbers columns;       /* of the rows in what is read */
     struct buf ask;                   /* ROPs that were asked */
+    struct log *log;                  /* where Executes tell of them; NULL at first */
     /* of the last run */
     uint32_t status, ec;
     struct arena arena;

@@ -51,6 +51,87 @@ static void test_handles_that_are_none(void **state)
     mapi_ask(bed, ROP_GetStoreState, 2, 0, &(struct rop_get_store_state){});
     mapi_run(bed);
     assert_int_equal(bed->n, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(mapi_reply(bed, i)->error, 0x4B9); /* ecNullObject */
+}
+
+static struct mapi_bed *with_folder(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    mapi_bed_logon(bed);
+    mapi_ask(bed, ROP_OpenFolder, 0, 1, &(struct rop_open_folder){.folder = bed->inbox});
+    mapi_run(bed);
+    assert_int_equal(mapi_reply(bed, 0)->error, EC_SUCCESS);
+    return bed;
+}
+
+/* 3.2.5.1, 3.2.5.4: what was released, and what is another log-on's. */
+static void test_handles_that_are_others(void **state)
+{
+    struct mapi_bed *bed = with_folder(state);
+    struct rop_get_hierarchy_table rq = {.flags = 0};
+
+    bed->logon = 3;
+    assert_int_equal(mapi_do(bed, ROP_GetHierarchyTable, 1, 2, &rq, NULL), 0x80070005);
+    assert_int_equal(bed->handles[2], 0xFFFFFFFF);
+    bed->logon = 0;
+    uint32_t was = bed->handles[1];
+    mapi_ask(bed, ROP_Release, 1, 0, NULL);
+    mapi_run(bed);
+    assert_int_equal(bed->handles[1], 0xFFFFFFFF);
+    bed->handles[1] = was;
+    assert_int_equal(mapi_do(bed, ROP_GetHierarchyTable, 1, 2, &rq, NULL), 0x80040108);
+    bed->handles[1] = 0xFFFFFFFF;
+    assert_int_equal(mapi_do(bed, ROP_GetHierarchyTable, 1, 2, &rq, NULL), 0x4B9);
+}
+
+struct kept {
+    struct log log;
+    struct buf lines;
+};
+
+static void keep(struct log *log, enum log_level level, const char *event,
+                 const struct log_field *fields, size_t n)
+{
+    struct kept *k = (struct kept *)log;
+
+    assert_int_equal(level, LOG_LEVEL_DEBUG);
+    buf_puts(&k->lines, event);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(&k->lines, " %s=", fields[i].name);
+        if (fields[i].kind == LOG_FIELD_NUMBER)
+            buf_printf(&k->lines, "%lld", (long long)fields[i].number);
+        else
+            buf_put(&k->lines, fields[i].text);
+    }
+    buf_putc(&k->lines, '\n');
+}
+
+/* The log tells names, handles and codes of operations, and nothing of what is in them. */
+static void test_operations_are_told_in_the_log(void **state)
+{
+    struct mapi_bed *bed = with_folder(state);
+    struct kept kept = {{LOG_LEVEL_DEBUG, keep}, buf_make(SIZE_MAX)};
+    struct rop_create_folder rq = {
+        .type = 1, .unicode = 1, .name = S("whispered"), .comment = S("hidden")};
+
+    bed->log = &kept.log;
+    mapi_ask(bed, ROP_CreateFolder, 1, 2, &rq);
+    mapi_ask(bed, ROP_CreateFolder, 1, 3, &rq);
+    mapi_ask(bed, ROP_Release, 2, 0, NULL);
+    mapi_run(bed);
+    assert_slice(
+        buf_slice(&kept.lines),
+        "mapi.rop session=s1 name=RopCreateFolder logon=0 in=2 out=3 code=success\n"
+        "mapi.rop session=s1 name=RopCreateFolder logon=0 in=2 out=0 code=ecDuplicateName\n"
+        "mapi.rop session=s1 name=RopRelease logon=0 in=3 out=0 code=success\n");
+    buf_clear(&kept.lines);
+    kept.log.least = LOG_LEVEL_INFO;
+    mapi_ask(bed, ROP_GetStoreState, 0, 0, NULL);
+    mapi_run(bed);
+    assert_int_equal(kept.lines.len, 0);
+    buf_done(&kept.lines);
 }
 
 static void test_release_is_not_answered(void **state)
@@ -96,6 +177,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bad_buffers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_handles_that_are_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_handles_that_are_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_operations_are_told_in_the_log, setup, teardown),
         cmocka_unit_test_setup_teardown(test_release_is_not_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_small_for_anything, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_given_back, setup, teardown),
