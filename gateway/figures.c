@@ -5,22 +5,39 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "gateway/history.h"
+#include "gateway/outcomes.h"
 #include "store/queue.h"
 
 enum {
     CENSUS_MS = 2000,      /* a worker that does not answer in this time is stuck */
     PROBE_MS = 5000,       /* a store that does not begin to write in this time is, too */
     PROBE_EVERY_MS = 5000, /* what was found out is believed for so long */
+    COMPARE_EVERY_MS = 2000,
+    COMPARE_SHARE = 50, /* comparing all users takes at most so small a part of the time */
 };
+
+static const uint64_t day = 24 * 3600 * FILETIME_SECOND;
 
 /* Figures with what they point to. */
 struct snapshot {
     struct ops_figures figures; /* first */
     struct arena arena;
     atomic_uint holders;
+};
+
+/* Who differed when they were last compared. */
+struct comparison {
+    struct arena arena;
+    struct err known;
+    struct ops_differing *list;
+    size_t n;
+    uint64_t all, by[AUTH_REASON_COUNT];
+    uint64_t next_ms; /* not again before */
 };
 
 struct figures {
@@ -30,10 +47,14 @@ struct figures {
     pthread_mutex_t mutex;
     pthread_cond_t asked;
     struct ops_gather *first, **end;
-    bool stopping;
+    bool stopping, running;
     int64_t started_unix;
     struct err store; /* as the last probe said */
     uint64_t probed_ms;
+    char *directory;
+    struct audit *audit;
+    struct history *history;
+    struct comparison comparison;
 };
 
 /* ---- gathering ---- */
@@ -78,6 +99,20 @@ static void take_traffic(const struct net_census *census, struct arena *in, stru
     out->traffic = traffic;
 }
 
+static void take_certificates(const struct net_census *census, struct arena *in,
+                              struct ops_figures *out)
+{
+    struct ops_certificate *list = arena_array(in, census->n_certs, sizeof *list);
+
+    for (size_t i = 0; i < census->n_certs; i++)
+        list[i] = (struct ops_certificate){
+            .listener = arena_str(in, slice_str(census->certs[i].listener)),
+            .ends_unix = census->certs[i].ends_unix,
+        };
+    out->certificates = list;
+    out->n_certificates = census->n_certs;
+}
+
 static void gather_net(struct figures *f, struct arena *in, struct ops_figures *out)
 {
     struct net_census census;
@@ -93,6 +128,7 @@ static void gather_net(struct figures *f, struct arena *in, struct ops_figures *
     out->tls_failures = stats.tls_failures;
     take_crowds(&census, in, out);
     take_traffic(&census, in, out);
+    take_certificates(&census, in, out);
     net_census_done(&census);
 }
 
@@ -184,7 +220,125 @@ static void gather_process(struct figures *f, struct ops_figures *out)
     out->now_unix = filetime_to_unix(clock_now().wall);
 }
 
-static struct snapshot *gather(struct figures *f)
+/* ---- what the records say ---- */
+
+/* Why he was refused when he last was. */
+static enum auth_reason last_refusal(const struct outcome *outcomes, size_t n)
+{
+    const struct outcome *last = NULL;
+
+    for (size_t i = 0; i < n; i++)
+        if (outcomes[i].reason != AUTH_OK && (!last || outcomes[i].last > last->last))
+            last = &outcomes[i];
+    return last->reason;
+}
+
+static void each_user(void *ctx, struct slice user, const struct outcome *outcomes, size_t n)
+{
+    struct comparison *c = ctx;
+
+    if (!outcomes_contradict(outcomes, n))
+        return;
+    c->by[last_refusal(outcomes, n)]++;
+    if (c->all++ >= OPS_DIFFERING_SHOWN)
+        return;
+    struct ops_outcome *copy = arena_array(&c->arena, n, sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = (struct ops_outcome){
+            .protocol = arena_slice(&c->arena, outcomes[i].protocol),
+            .ok = outcomes[i].ok,
+            .failed = outcomes[i].failed,
+            .last = outcomes[i].last,
+            .reason = outcomes[i].reason,
+        };
+    c->list[c->n++] = (struct ops_differing){arena_slice(&c->arena, user), copy, n};
+}
+
+static void compare(struct figures *f, struct clock now)
+{
+    struct comparison *c = &f->comparison;
+
+    arena_done(&c->arena);
+    c->list = arena_array(&c->arena, OPS_DIFFERING_SHOWN, sizeof *c->list);
+    c->n = 0;
+    c->all = 0;
+    memset(c->by, 0, sizeof c->by);
+    c->known = outcomes_each(f->audit, &(struct outcomes_query){
+                                           .since = now.wall > day ? now.wall - day : 0,
+                                           .until = UINT64_MAX,
+                                           .each = each_user,
+                                           .ctx = c,
+                                       });
+    uint64_t end = clock_now().mono_ms, rest = (end - now.mono_ms) * COMPARE_SHARE;
+    c->next_ms = end + (rest > COMPARE_EVERY_MS ? rest : COMPARE_EVERY_MS);
+}
+
+static void gather_differing(struct figures *f, struct arena *in, struct ops_figures *out)
+{
+    struct comparison *c = &f->comparison;
+    struct clock now = clock_now();
+
+    if (now.mono_ms >= c->next_ms)
+        compare(f, now);
+    struct ops_differing *list = arena_array(in, c->n, sizeof *list);
+    for (size_t i = 0; i < c->n; i++) {
+        struct ops_outcome *copy = arena_array(in, c->list[i].n, sizeof *copy);
+
+        memcpy(copy, c->list[i].outcomes, c->list[i].n * sizeof *copy);
+        for (size_t k = 0; k < c->list[i].n; k++)
+            copy[k].protocol = arena_slice(in, copy[k].protocol);
+        list[i] = (struct ops_differing){arena_slice(in, c->list[i].user), copy, c->list[i].n};
+    }
+    out->differing = list;
+    out->n_differing = c->n;
+    out->differing_all = c->all;
+    memcpy(out->differing_by, c->by, sizeof c->by);
+    out->differing_known = c->known;
+}
+
+struct throttling {
+    struct arena *in;
+    struct ops_figures *out;
+    struct auth_throttled *list;
+};
+
+static void each_throttled(void *ctx, const struct auth_throttled *one)
+{
+    struct throttling *t = ctx;
+    struct ops_figures *out = t->out;
+
+    if (!one->address.len)
+        out->attacked_names++;
+    else
+        ++*(one->name.len ? &out->throttled_pairs : &out->throttled_addresses);
+    if (out->n_throttled == OPS_THROTTLED_SHOWN)
+        return;
+    struct auth_throttled *copy = &t->list[out->n_throttled++];
+    *copy = *one;
+    copy->address = arena_slice(t->in, one->address);
+    copy->name = arena_slice(t->in, one->name);
+}
+
+static void gather_throttled(struct figures *f, struct arena *in, struct ops_figures *out)
+{
+    struct throttling t = {.in = in, .out = out};
+
+    t.list = arena_array(in, OPS_THROTTLED_SHOWN, sizeof *t.list);
+    out->throttled = t.list;
+    auth_throttled(f->parts.auth, each_throttled, &t);
+}
+
+static void gather_disk(struct figures *f, struct ops_figures *out)
+{
+    struct statvfs disk;
+
+    if (statvfs(f->directory, &disk) != 0)
+        return;
+    out->disk_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+    out->disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+static struct snapshot *gather(struct figures *f, bool history)
 {
     struct snapshot *s = mem_new(sizeof *s);
 
@@ -193,7 +347,13 @@ static struct snapshot *gather(struct figures *f)
     gather_audit(f, &s->figures);
     gather_queue(f, &s->figures);
     gather_process(f, &s->figures);
+    gather_disk(f, &s->figures);
+    gather_differing(f, &s->arena, &s->figures);
+    gather_throttled(f, &s->arena, &s->figures);
     logon_counters_read(f->parts.logons, &s->arena, &s->figures);
+    if (history)
+        s->figures.history_known = history_read(f->history, clock_now().wall, &s->arena,
+                                                &s->figures.minutes, &s->figures.hours);
     return s;
 }
 
@@ -259,14 +419,39 @@ static struct ops_gather *take_all(struct figures *f)
     return first;
 }
 
+static bool is_history_wanted(const struct ops_gather *waiting)
+{
+    while (waiting && !waiting->history)
+        waiting = waiting->next;
+    return waiting != NULL;
+}
+
 static void *work(void *arg)
 {
     struct figures *f = arg;
     struct ops_gather *waiting;
 
     while ((waiting = take_all(f)))
-        answer(waiting, gather(f));
+        answer(waiting, gather(f, is_history_wanted(waiting)));
     return NULL;
+}
+
+/* ---- records as they come ---- */
+
+static struct ops_follower *follow(struct ops_source *source, const struct ops_follow *how)
+{
+    return tail_follow(((struct figures *)source)->parts.tail, how);
+}
+
+static void leave(struct ops_source *source, struct ops_follower *follower)
+{
+    tail_leave(((struct figures *)source)->parts.tail, follower);
+}
+
+static bool read_tail(struct ops_source *source, struct ops_follower *follower, struct buf *out,
+                      size_t room)
+{
+    return tail_read(((struct figures *)source)->parts.tail, follower, out, room);
 }
 
 /* ---- life ---- */
@@ -275,18 +460,29 @@ struct err figures_new(const struct figures_parts *parts, struct figures **out)
 {
     struct figures *f = mem_new(sizeof *f);
 
-    f->face = (struct ops_source){.gather = ask};
+    f->face = (struct ops_source){
+        .gather = ask,
+        .follow = follow,
+        .leave = leave,
+        .read = read_tail,
+    };
     f->parts = *parts;
+    f->directory = mem_str(parts->directory);
     f->end = &f->first;
     f->started_unix = filetime_to_unix(clock_now().wall);
     pthread_mutex_init(&f->mutex, NULL);
     pthread_cond_init(&f->asked, NULL);
-    if (pthread_create(&f->thread, NULL, work, f) != 0) {
-        free(f);
-        return ERR(ERR_UNAVAILABLE, "no thread for figures");
+    struct err e = audit_open(store_engine(parts->store), &f->audit);
+    if (!failed(e)) {
+        f->history = history_new(f->audit);
+        f->running = pthread_create(&f->thread, NULL, work, f) == 0;
+        e = f->running ? OK : ERR(ERR_UNAVAILABLE, "no thread for figures");
     }
-    *out = f;
-    return OK;
+    if (failed(e))
+        figures_free(f);
+    else
+        *out = f;
+    return e;
 }
 
 struct ops_source *figures_source(struct figures *f)
@@ -302,7 +498,12 @@ void figures_free(struct figures *f)
     f->stopping = true;
     pthread_cond_signal(&f->asked);
     pthread_mutex_unlock(&f->mutex);
-    pthread_join(f->thread, NULL);
+    if (f->running)
+        pthread_join(f->thread, NULL);
+    history_free(f->history);
+    audit_close(f->audit);
+    free(f->directory);
+    arena_done(&f->comparison.arena);
     pthread_cond_destroy(&f->asked);
     pthread_mutex_destroy(&f->mutex);
     free(f);

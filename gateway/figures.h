@@ -12,6 +12,7 @@
 #include "gateway/audit_sink.h"
 #include "gateway/logon_counters.h"
 #include "gateway/net/net.h"
+#include "gateway/tail.h"
 #include "gateway/transport.h"
 
 struct figures;
@@ -23,9 +24,12 @@ struct figures_parts {
     struct audit_sink *sink;
     struct logon_counters *logons;
     struct transport *transport;
+    struct tail *tail;
+    struct auth *auth;
+    const char *directory; /* the store's; copied */
 };
 
-/* ERR_UNAVAILABLE: no thread. */
+/* ERR_UNAVAILABLE: no thread. What the store says when it cannot be read. */
 struct err figures_new(const struct figures_parts *parts, struct figures **out) MUST_USE;
 struct ops_source *figures_source(struct figures *figures);
 

@@ -1,75 +1,19 @@
 /*
  * auth_compare.c - gatepost auth compare: users whose outcome differs between protocols.
  *
- * The founding case at a glance: somebody is refused by POP3 and let in by IMAP. A protocol's
- * outcome is `ok` where any attempt in that time was; else the stage and reason of the last
- * refusal.
+ * The founding case at a glance: somebody is refused by POP3 and let in by IMAP.
  */
 #include <jansson.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/utf.h"
-#include "gateway/audit_kind.h"
 #include "gateway/cli/auth_range.h"
-#include "gateway/cli/tally.h"
+#include "gateway/outcomes.h"
 
 const struct cli_option cli_auth_compare_options[] = {
     {"--since", true}, {"--until", true}, {"--user", true}, {"--protocol", true}, {NULL, false},
 };
-
-/* How one user fared on one protocol. */
-struct outcome {
-    struct slice protocol;
-    uint64_t ok, failed;
-    uint64_t last;           /* attempt */
-    enum auth_reason reason; /* how that one ended */
-};
-
-struct outcomes {
-    struct arena arena;
-    struct outcome *items;
-    size_t n, cap;
-};
-
-static struct outcome *outcome_of(struct outcomes *all, struct slice protocol)
-{
-    for (size_t i = 0; i < all->n; i++)
-        if (slice_eq(all->items[i].protocol, protocol))
-            return &all->items[i];
-    if (all->n == all->cap) {
-        size_t more = all->cap ? all->cap : 8;
-
-        all->items = arena_grow(&all->arena, all->items, all->n, more, sizeof *all->items);
-        all->cap += more;
-    }
-    struct outcome *fresh = &all->items[all->n++];
-    *fresh = (struct outcome){.protocol = protocol, .reason = AUTH_OK};
-    return fresh;
-}
-
-static void take(struct outcomes *all, const struct audit_count *count)
-{
-    struct slice protocol, mechanism;
-    enum auth_reason reason;
-
-    if (!audit_kind_split(count->kind, &protocol, &reason, &mechanism) || !audit_is_verdict(reason))
-        return;
-    struct outcome *o = outcome_of(all, protocol);
-    if (count->last >= o->last) {
-        o->last = count->last;
-        o->reason = reason;
-    }
-    *(reason == AUTH_OK ? &o->ok : &o->failed) += count->count;
-}
-
-static bool differ(const struct outcomes *all)
-{
-    for (size_t i = 1; i < all->n; i++)
-        if (all->items[i].reason != all->items[0].reason)
-            return true;
-    return false;
-}
 
 static const char *stage_of(const struct outcome *o)
 {
@@ -78,13 +22,13 @@ static const char *stage_of(const struct outcome *o)
 
 /* ---- telling ---- */
 
-static void print_user(struct slice user, const struct outcomes *all)
+static void print_user(struct slice user, const struct outcome *outcomes, size_t n)
 {
     struct buf shown = buf_make(64 * 1024);
 
     utf8_put_visible(&shown, user);
-    for (size_t i = 0; i < all->n; i++) {
-        const struct outcome *o = &all->items[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct outcome *o = &outcomes[i];
         char outcome[64];
         struct buf last = buf_make(64);
 
@@ -124,83 +68,70 @@ static json_t *name_json(struct slice user)
     return json;
 }
 
-static json_t *user_json(struct slice user, const struct outcomes *all)
+static json_t *user_json(struct slice user, const struct outcome *outcomes, size_t n)
 {
     json_t *protocols = json_object();
 
-    for (size_t i = 0; i < all->n; i++)
-        json_object_setn_new(protocols, (const char *)all->items[i].protocol.ptr,
-                             all->items[i].protocol.len, outcome_json(&all->items[i]));
+    for (size_t i = 0; i < n; i++)
+        json_object_setn_new(protocols, (const char *)outcomes[i].protocol.ptr,
+                             outcomes[i].protocol.len, outcome_json(&outcomes[i]));
     return json_pack("{s:o, s:o}", "user", name_json(user), "protocols", protocols);
 }
 
 struct compare {
+    const struct cli *cli;
     const struct cli_auth_range *range;
-    struct tally tally;
+    json_t *list;
+    size_t differing;
 };
 
-/* What nobody's name stands on cannot be compared. */
-static void each_count(void *ctx, const struct audit_count *count)
+static bool is_wanted(void *ctx, struct slice user, struct slice protocol)
+{
+    const struct compare *c = ctx;
+
+    return cli_auth_range_has(c->range, user, protocol);
+}
+
+static void each_user(void *ctx, struct slice user, const struct outcome *outcomes, size_t n)
 {
     struct compare *c = ctx;
-    struct slice protocol, mechanism;
-    enum auth_reason reason;
 
-    if (count->user.len && audit_kind_split(count->kind, &protocol, &reason, &mechanism) &&
-        cli_auth_range_has(c->range, count->user, protocol))
-        tally_add(&c->tally, count);
-}
-
-/* The rows of one user; returns how many there are. */
-static size_t take_user(struct outcomes *all, const struct audit_count *rows, size_t n)
-{
-    size_t taken = 0;
-
-    all->n = 0;
-    while (taken < n && slice_eq(rows[taken].user, rows[0].user))
-        take(all, &rows[taken++]);
-    return taken;
-}
-
-static void tell_all(const struct cli *cli, struct tally *tally)
-{
-    struct outcomes all = {.arena = ARENA_INIT};
-    json_t *list = json_array();
-    size_t n, differing = 0;
-    const struct audit_count *rows = tally_rows(tally, &n);
-
-    for (size_t i = 0; i < n;) {
-        struct slice user = rows[i].user;
-
-        i += take_user(&all, rows + i, n - i);
-        if (!differ(&all))
-            continue;
-        if (!cli->json && differing++ == 0)
-            printf("%-30s %-8s %-28s %10s %10s  %s\n", "user", "protocol", "outcome", "ok",
-                   "failed", "last");
-        if (cli->json)
-            json_array_append_new(list, user_json(user, &all));
-        else
-            print_user(user, &all);
+    if (!outcomes_differ(outcomes, n))
+        return;
+    if (c->cli->json) {
+        json_array_append_new(c->list, user_json(user, outcomes, n));
+        return;
     }
-    if (cli->json) {
-        json_dumpf(list, stdout, JSON_COMPACT);
+    if (c->differing++ == 0)
+        printf("%-30s %-8s %-28s %10s %10s  %s\n", "user", "protocol", "outcome", "ok", "failed",
+               "last");
+    print_user(user, outcomes, n);
+}
+
+static void tell_end(const struct compare *c)
+{
+    if (c->cli->json) {
+        json_dumpf(c->list, stdout, JSON_COMPACT);
         putchar('\n');
-    } else if (differing == 0) {
+    } else if (c->differing == 0) {
         puts("every user's outcome is the same on all protocols");
     }
-    json_decref(list);
-    arena_done(&all.arena);
 }
 
 static int compare(const struct cli *cli, struct audit *audit, const struct cli_auth_range *range)
 {
-    struct compare c = {.range = range};
-    struct err e = audit_counts(audit, range->since, range->until, each_count, &c);
+    struct compare c = {.cli = cli, .range = range, .list = json_array()};
+    struct err e = outcomes_each(audit, &(struct outcomes_query){
+                                            .since = range->since,
+                                            .until = range->until,
+                                            .wanted = is_wanted,
+                                            .each = each_user,
+                                            .ctx = &c,
+                                        });
 
     if (!failed(e))
-        tell_all(cli, &c.tally);
-    tally_done(&c.tally);
+        tell_end(&c);
+    json_decref(c.list);
     return failed(e) ? cli_fail_err(cli, "records", e) : CLI_OK;
 }
 

@@ -38,6 +38,7 @@ struct daemon {
     struct gateway_directory directory;
     struct transport *transport;
     struct audit_sink *sink;
+    struct tail *tail;
     struct logon_counters *logons;
     struct auth *auth;
     struct figures *figures;
@@ -147,7 +148,8 @@ static bool open_auth(struct daemon *d)
     if (failed(e))
         return say(d, "accounts", e);
     gateway_source_init(&d->source, d->accounts);
-    d->logons = logon_counters_new(audit_sink_face(d->sink));
+    d->tail = tail_new(audit_sink_face(d->sink));
+    d->logons = logon_counters_new(tail_face(d->tail));
     e = auth_new(&d->config->auth, &d->source.source, logon_counters_face(d->logons), d->log,
                  &d->auth);
     return failed(e) ? say(d, "authentication", e) : true;
@@ -161,6 +163,9 @@ static bool open_figures(struct daemon *d)
         .sink = d->sink,
         .logons = d->logons,
         .transport = d->transport,
+        .tail = d->tail,
+        .auth = d->auth,
+        .directory = d->config->store.dir,
     };
     struct err e = figures_new(&parts, &d->figures);
 
@@ -392,6 +397,7 @@ static void stop(struct daemon *d)
     mapi_free(d->mapi);
     transport_free(d->transport);
     logon_counters_free(d->logons);
+    tail_free(d->tail);
     audit_sink_free(d->sink);
     accounts_close(d->accounts);
     if (d->store)

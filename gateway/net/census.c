@@ -18,6 +18,8 @@ struct part {
     bool answered;
     struct net_crowd *crowds;
     size_t n_crowds;
+    struct net_cert_end *certs;
+    size_t n_certs;
     const struct net_listener *last_listener;
     size_t last; /* its crowd */
     struct net_traffic traffic[AUTH_PROTOCOLS];
@@ -90,6 +92,13 @@ static void free_crowds(struct net_crowd *crowds, size_t n)
     free(crowds);
 }
 
+static void free_certs(struct net_cert_end *certs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(certs[i].listener);
+    free(certs);
+}
+
 /* One of few, so that equal ones are the same pointer. */
 static const char *tls_word(const struct net_conn *conn)
 {
@@ -117,10 +126,22 @@ static struct net_crowd *crowd_of(struct part *part, const struct net_conn *conn
     return &part->crowds[part->last];
 }
 
+static void list_certs(struct part *part)
+{
+    for (const struct net_acceptor *a = part->worker->acceptors; a; a = a->next) {
+        if (!a->listener->tls)
+            continue;
+        part->certs = mem_grow(part->certs, part->n_certs + 1, sizeof *part->certs);
+        part->certs[part->n_certs++] =
+            (struct net_cert_end){mem_str(a->listener->name), net_tls_ends(a->listener->tls)};
+    }
+}
+
 static void count(struct part *part)
 {
     const struct net_worker *worker = part->worker;
 
+    list_certs(part);
     memcpy(part->traffic, worker->traffic, sizeof part->traffic);
     for (const struct net_conn *conn = worker->conns; conn; conn = conn->next) {
         if (conn->phase == CONN_CLOSED)
@@ -139,8 +160,10 @@ static void let_go(struct census *census)
     pthread_mutex_unlock(&census->mutex);
     if (!last)
         return;
-    for (unsigned i = 0; i < census->n; i++)
+    for (unsigned i = 0; i < census->n; i++) {
         free_crowds(census->parts[i].crowds, census->parts[i].n_crowds);
+        free_certs(census->parts[i].certs, census->parts[i].n_certs);
+    }
     pthread_cond_destroy(&census->changed);
     pthread_mutex_destroy(&census->mutex);
     free(census);
@@ -181,11 +204,17 @@ static struct census *census_new(struct net_server *server)
     return census;
 }
 
-static void take(const struct part *part, struct net_census *out)
+static void take(struct part *part, struct net_census *out)
 {
     if (!part->answered)
         return;
-    out->answering++;
+    /* Every worker has every listener: one list tells all. */
+    if (out->answering++ == 0) {
+        out->certs = part->certs;
+        out->n_certs = part->n_certs;
+        part->certs = NULL;
+        part->n_certs = 0;
+    }
     for (size_t i = 0; i < part->n_crowds; i++)
         add_crowd(&out->crowds, &out->n_crowds, &part->crowds[i]);
     for (unsigned i = 0; i < AUTH_PROTOCOLS; i++)
@@ -216,5 +245,6 @@ void net_server_census(struct net_server *server, uint64_t timeout_ms, struct ne
 void net_census_done(struct net_census *census)
 {
     free_crowds(census->crowds, census->n_crowds);
+    free_certs(census->certs, census->n_certs);
     *census = (struct net_census){0};
 }

@@ -145,11 +145,19 @@ struct net_traffic {
     struct session_summary did; /* `user` and `end` are NULL */
 };
 
+/* When the first of the certificates of a listener with TLS ends. */
+struct net_cert_end {
+    char *listener;
+    int64_t ends_unix;
+};
+
 struct net_census {
     unsigned workers, answering; /* a worker that does not answer is stuck */
     bool draining;
     struct net_crowd *crowds;
     size_t n_crowds;
+    struct net_cert_end *certs;
+    size_t n_certs;
     struct net_traffic traffic[AUTH_PROTOCOLS]; /* by auth_protocol_index() */
 };
 

@@ -45,6 +45,9 @@ struct err net_tls_new(const struct net_tls_config *config, const char *alpn,
 void net_tls_free(struct net_tls *tls);
 struct net_ticket_keys *net_tls_keys(const struct net_tls *tls);
 
+/* When the first of its certificates ends, Unix time. */
+int64_t net_tls_ends(const struct net_tls *tls);
+
 /*
  * What is wrong with a certificate that loads: expired, not valid yet, ends within 14 days. One
  * call of `finding` for each.

@@ -393,6 +393,27 @@ SSL_CTX *net_tls_default(const struct net_tls *tls)
     return tls->ctxs[0];
 }
 
+static int64_t end_of(const SSL_CTX *ctx)
+{
+    struct tm end;
+
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(ctx)), &end) != 1)
+        return 0;
+    return (int64_t)timegm(&end);
+}
+
+int64_t net_tls_ends(const struct net_tls *tls)
+{
+    int64_t first = end_of(tls->ctxs[0]);
+
+    for (size_t i = 1; i < tls->n_ctxs; i++) {
+        int64_t end = end_of(tls->ctxs[i]);
+
+        first = end < first ? end : first;
+    }
+    return first;
+}
+
 static void examine(const struct net_cert *cert, const X509 *x509, int64_t now,
                     void (*finding)(void *ctx, const char *text), void *ctx)
 {

@@ -4,7 +4,7 @@
  * One table per kind of row says what a metric is called, what it is, and where it is found; so a
  * metric cannot be there without its HELP and TYPE, nor twice.
  */
-#include "protocols/ops/ops.h"
+#include "protocols/ops/ops_int.h"
 
 /* ---- the format ---- */
 
@@ -69,6 +69,9 @@ static const struct scalar scalars[] = {
      AT(queue_deferred)},
     {"gatepost_queue_failed_total", "counter", "Recipients that were refused or given up.",
      AT(queue_failed)},
+    {"gatepost_disk_bytes", "gauge", "Size of the file system that holds the store.",
+     AT(disk_bytes)},
+    {"gatepost_disk_free_bytes", "gauge", "What is free of it.", AT(disk_free_bytes)},
     {"process_resident_memory_bytes", "gauge", "Resident memory.", AT(resident_bytes)},
     {"process_open_fds", "gauge", "Open files.", AT(open_files)},
     {"process_max_fds", "gauge", "Files that may be open.", AT(max_files)},
@@ -122,6 +125,52 @@ static void put_state(const struct ops_figures *f, struct buf *out)
     buf_puts(out, "process_cpu_seconds_total ");
     put_seconds(out, f->cpu_us, 1000000);
     buf_putc(out, '\n');
+}
+
+static void put_disagreement(const struct ops_figures *f, struct buf *out)
+{
+    if (failed(f->differing_known))
+        return;
+    put_head(out, "gatepost_users_differing", "gauge",
+             "Users whom in the last day one protocol refused last and another let in.");
+    for (unsigned r = 0; r < AUTH_REASON_COUNT; r++) {
+        if (r == AUTH_OK || !ops_is_attempt((enum auth_reason)r))
+            continue;
+        put_label(out, "gatepost_users_differing{", "stage",
+                  auth_stage_name(auth_reason_stage((enum auth_reason)r)));
+        put_label(out, ",", "reason", auth_reason_name((enum auth_reason)r));
+        buf_putc(out, '}');
+        put_value(out, f->differing_by[r]);
+    }
+}
+
+static void put_throttled(const struct ops_figures *f, struct buf *out)
+{
+    const struct {
+        const char *kind;
+        uint64_t n;
+    } kinds[] = {{"address", f->throttled_addresses},
+                 {"pair", f->throttled_pairs},
+                 {"name", f->attacked_names}};
+
+    put_head(out, "gatepost_throttled", "gauge",
+             "Addresses that must wait, names for which an address must wait, names under attack.");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        put_label(out, "gatepost_throttled{", "kind", kinds[i].kind);
+        buf_putc(out, '}');
+        put_value(out, kinds[i].n);
+    }
+}
+
+static void put_certificates(const struct ops_figures *f, struct buf *out)
+{
+    put_head(out, "gatepost_certificate_expiry_timestamp_seconds", "gauge",
+             "When the first certificate of a listener ends, Unix time.");
+    for (size_t i = 0; i < f->n_certificates; i++) {
+        put_label(out, "gatepost_certificate_expiry_timestamp_seconds{", "listener",
+                  f->certificates[i].listener);
+        buf_printf(out, "} %lld\n", (long long)f->certificates[i].ends_unix);
+    }
 }
 
 static void put_store(const struct ops_figures *f, struct buf *out)
@@ -259,6 +308,9 @@ void ops_put_metrics(const struct ops_figures *f, struct buf *out)
     put_crowds(f, out);
     put_traffic(f, out);
     put_logons(f, out);
+    put_disagreement(f, out);
+    put_throttled(f, out);
+    put_certificates(f, out);
     put_head(out, "gatepost_logon_seconds", "histogram",
              "Time that a log-on took the server, with its queue.");
     for (size_t i = 0; i < f->n_latencies; i++)

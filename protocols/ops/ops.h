@@ -46,6 +46,39 @@ struct ops_latency {
     uint64_t sum_us;
 };
 
+/* How log-ons ended in one stretch of time, by auth_protocol_index() and reason. */
+struct ops_cell {
+    uint64_t n[AUTH_PROTOCOLS][AUTH_REASON_COUNT];
+};
+
+struct ops_history {
+    int64_t start_unix; /* of the first */
+    unsigned step_s;
+    size_t n;
+    const struct ops_cell *cells; /* the last is the one that goes on */
+};
+
+/* How one user's last attempt by one protocol ended. */
+struct ops_outcome {
+    struct slice protocol;
+    uint64_t ok, failed, last; /* `last`: FILETIME */
+    enum auth_reason reason;
+};
+
+/* Somebody who is refused by one protocol and let in by another. */
+struct ops_differing {
+    struct slice user;
+    const struct ops_outcome *outcomes;
+    size_t n;
+};
+
+struct ops_certificate {
+    const char *listener;
+    int64_t ends_unix;
+};
+
+enum { OPS_DIFFERING_SHOWN = 200, OPS_THROTTLED_SHOWN = 200 };
+
 struct ops_figures {
     bool draining;
     unsigned workers, answering;
@@ -64,6 +97,22 @@ struct ops_figures {
     const struct ops_logons *logons;
     const struct ops_latency *latencies;
     size_t n_crowds, n_traffic, n_logons, n_latencies;
+    uint64_t disk_free_bytes, disk_bytes; /* of the file system that holds the store */
+    const struct ops_certificate *certificates;
+    size_t n_certificates;
+    /* Of the last day; of many the first OPS_DIFFERING_SHOWN are listed. */
+    struct err differing_known;
+    const struct ops_differing *differing;
+    size_t n_differing;
+    uint64_t differing_all;
+    uint64_t differing_by[AUTH_REASON_COUNT]; /* why they were last refused */
+    /* Who must wait now. */
+    const struct auth_throttled *throttled;
+    size_t n_throttled;
+    uint64_t throttled_addresses, throttled_pairs, attacked_names;
+    /* Only for who wants history; else `n` is 0. */
+    struct err history_known;
+    struct ops_history minutes, hours;
     /* One who has them does not want them any more; the source may be gone by then. */
     void (*let_go)(const struct ops_figures *figures);
 };
@@ -72,6 +121,7 @@ struct ops_figures {
 
 /* One request for figures, made by whoever waits for them and in place until `done`. */
 struct ops_gather {
+    bool history; /* is wanted, which costs more */
     struct executor *home;
     void (*done)(struct ops_gather *rq);
     void *owner;
@@ -81,8 +131,28 @@ struct ops_gather {
     struct ops_gather *next;
 };
 
+/* Somebody who watches records come. `more` is called at home when there are some. */
+struct ops_follow {
+    struct executor *home;
+    void (*more)(void *owner);
+    void *owner;
+    uint64_t seen; /* the number of the last record that he has seen; 0: none */
+};
+
+struct ops_follower;
+
 struct ops_source {
     void (*gather)(struct ops_source *source, struct ops_gather *rq);
+    /* NULL: too many follow already. All on the follower's home. */
+    struct ops_follower *(*follow)(struct ops_source *source, const struct ops_follow *how);
+    void (*leave)(struct ops_source *source, struct ops_follower *follower);
+    /*
+     * Puts what has come as server-sent events (HTML Living Standard 9.2), at most one record more
+     * than there is room for: the number of a record, and its line. Those that were missed are
+     * counted in an event `missed`. True: there is more.
+     */
+    bool (*read)(struct ops_source *source, struct ops_follower *follower, struct buf *out,
+                 size_t room);
 };
 
 /* env->ops is not NULL. */
@@ -95,6 +165,17 @@ bool ops_is_healthy(const struct ops_figures *f);
 
 void ops_put_health(const struct ops_figures *f, struct buf *out);  /* JSON */
 void ops_put_metrics(const struct ops_figures *f, struct buf *out); /* Prometheus, text 0.0.4 */
-void ops_put_page(const struct ops_figures *f, const char *host_name, struct buf *out); /* HTML */
+/* What the page shows, as JSON; see docs/protocols/ops.md. */
+void ops_put_overview(const struct ops_figures *f, const char *host_name, struct buf *out);
+
+/* ---- the page itself: share/ops, compiled in ---- */
+
+struct ops_file {
+    const char *path, *type;
+    struct slice bytes;
+};
+
+/* The files that are routes of their own; `path` NULL ends them. */
+extern const struct ops_file ops_files[];
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "gateway/audit_kind.h"
-#include "gateway/cli/tally.h"
+#include "gateway/tally.h"
 #include "store/store.h"
 
 enum { GROUP = 1000 };

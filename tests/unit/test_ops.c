@@ -117,22 +117,75 @@ static void figures_of_a_store_that_does_not_answer_are_left_out(void **state)
     buf_done(&out);
 }
 
-static void the_page_tells_attempts_and_failures_by_protocol(void **state)
+/* What the page draws; `names` are as hostile as names can be. */
+static void the_overview_tells_who_differs_who_waits_and_what_was(void **state)
 {
     (void)state;
+    const struct ops_outcome outcomes[] = {
+        {.protocol = S("pop3"), .failed = 3, .reason = AUTH_PROTOCOL_OFF},
+        {.protocol = S("mapi"), .ok = 2, .reason = AUTH_OK},
+    };
+    const struct ops_differing users[] = {
+        {S("</script>\xff\"\\"), outcomes, 2},
+    };
+    const struct auth_throttled waiting[] = {
+        {S("192.0.2.7"), S("al\x1b"), 6, 2000},
+    };
+    static struct ops_cell cells[2] = {{.n[1][AUTH_OK] = 4}, {.n[1][AUTH_EXPIRED] = 2}};
+    static const char *const parts[] = {
+        "\"differing\":{\"known\":true,\"count\":7,\"users\":[{\"user\":\"</script>",
+        "\"protocol\":\"pop3\",\"stage\":\"policy\",\"reason\":\"protocol-off\","
+        "\"event\":11312,\"ok\":0,\"failed\":3",
+        "{\"address\":\"192.0.2.7\",\"name\":\"al\\u001B\",\"failures\":6,\"wait_ms\":2000}",
+        "\"hours\":{\"start\":3600,\"step\":3600,",
+        "\"imap\":{\"ok\":[4,0],\"refused\":[0,2]}",
+        "{\"stage\":\"policy\",\"reason\":\"expired\",\"event\":11311,\"protocols\":{\"imap\":2}}",
+        "\"healthy\":true",
+        "\"host\":\"<mail>\"",
+    };
     struct ops_figures f = good();
     struct buf out = buf_make(1 << 20);
 
-    ops_put_page(&f, "<mail>", &out);
-    /* attempts, let in, wrong, not allowed, malformed, our trouble, lost */
-    assert_true(has(buf_slice(&out), "<tr><td>imap</td><td>46</td><td>40</td><td>2</td><td>1</td>"
-                                     "<td>0</td><td>3</td><td>9</td></tr>"));
-    assert_true(has(buf_slice(&out), "<td>a &quot;b&quot;\\c\n&lt;d&gt;&amp;</td>"));
-    assert_true(has(buf_slice(&out), "Gatepost on &lt;mail&gt;"));
-    assert_true(has(buf_slice(&out), "up 2 days 03:04:05"));
-    assert_true(has(buf_slice(&out), "<td>1,234,567</td>"));
-    assert_true(has(buf_slice(&out), "<td>2.0 KiB</td><td>3.0 MiB</td>"));
-    assert_true(has(buf_slice(&out), "class=\"good\""));
+    f.differing = users;
+    f.n_differing = 1;
+    f.differing_all = 7;
+    f.throttled = waiting;
+    f.n_throttled = f.throttled_pairs = 1;
+    f.hours = f.minutes = (struct ops_history){3600, 3600, 2, cells};
+    ops_put_overview(&f, "<mail>", &out);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!has(buf_slice(&out), parts[i]))
+            fail_msg("missing: %s in %.*s", parts[i], SLICE_ARG(buf_slice(&out)));
+    for (size_t i = 0; i + 1 < out.len; i++)
+        assert_in_range(buf_slice(&out).ptr[i], 0x20, 0x7E);
+    buf_done(&out);
+}
+
+static void metrics_tell_who_differs_who_waits_and_what_ends(void **state)
+{
+    (void)state;
+    static const struct ops_certificate certificates[] = {{"imaps", 1795555555}};
+    static const char *const lines[] = {
+        "\ngatepost_users_differing{stage=\"policy\",reason=\"protocol-off\"} 3\n",
+        "\ngatepost_users_differing{stage=\"credential\",reason=\"wrong-secret\"} 0\n",
+        "\ngatepost_throttled{kind=\"address\"} 5\n",
+        "\ngatepost_certificate_expiry_timestamp_seconds{listener=\"imaps\"} 1795555555\n",
+    };
+    struct ops_figures f = good();
+    struct buf out = buf_make(1 << 20);
+
+    f.differing_by[AUTH_PROTOCOL_OFF] = 3;
+    f.throttled_addresses = 5;
+    f.certificates = certificates;
+    f.n_certificates = 1;
+    ops_put_metrics(&f, &out);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!has(buf_slice(&out), lines[i]))
+            fail_msg("missing: %s", lines[i]);
+    buf_clear(&out);
+    f.differing_known = ERR(ERR_IO, "");
+    ops_put_metrics(&f, &out);
+    assert_false(has(buf_slice(&out), "gatepost_users_differing"));
     buf_done(&out);
 }
 
@@ -153,9 +206,6 @@ static void whatever_is_wrong_makes_the_server_unhealthy(void **state)
     f = good();
     f.answering = 1;
     assert_false(ops_is_healthy(&f));
-    ops_put_page(&f, "x", &out);
-    assert_true(has(buf_slice(&out), "1 of 2 workers do not answer"));
-    buf_done(&out);
     f = good();
     f.store = ERR(ERR_NO_SPACE, "");
     assert_false(ops_is_healthy(&f));
@@ -211,7 +261,7 @@ static struct fixture_session *ask(const char *path)
 static void a_request_waits_for_its_figures(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/", "/health", "/metrics"};
+    static const char *const paths[] = {"/api/overview", "/health", "/metrics"};
 
     for (size_t i = 0; i < 3; i++) {
         struct fixture_session *fs = ask(paths[i]);
@@ -270,12 +320,114 @@ static void a_sign_of_life_needs_no_figures(void **state)
     fixture_session_free(fs);
 }
 
+/* ---- the page, and records as they come ---- */
+
+static void the_page_and_its_parts_need_no_figures(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/", "/page.css", "/page.js", "/icon.svg"};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct fixture_session *fs = ask(paths[i]);
+
+        assert_true(slice_starts(buf_slice(&fs->out), S("HTTP/1.1 200 OK\r\n")));
+        assert_null(source.waiting);
+        fixture_session_free(fs);
+    }
+}
+
+/* Somebody who watches, as the gateway has him. */
+struct ops_follower {
+    struct ops_follow how;
+    const char *waiting; /* what there is for him; NULL: nothing */
+    bool again;          /* there is more than was asked for */
+};
+
+static struct ops_follower follower;
+static bool full;
+static int following;
+
+static struct ops_follower *follow(struct ops_source *face, const struct ops_follow *how)
+{
+    (void)face;
+    if (full)
+        return NULL;
+    following++;
+    follower.how = *how;
+    return &follower;
+}
+
+static void leave(struct ops_source *face, struct ops_follower *who)
+{
+    (void)face;
+    assert_ptr_equal(who, &follower);
+    following--;
+}
+
+static bool read_records(struct ops_source *face, struct ops_follower *who, struct buf *out,
+                         size_t room)
+{
+    (void)face, (void)room;
+    if (who->waiting)
+        buf_puts(out, who->waiting);
+    who->waiting = NULL;
+    return who->again;
+}
+
+static struct fixture_session *watch(const char *fields)
+{
+    struct fixture_session *fs = fixture_connect(fx, ops_session_new, AUTH_OPS);
+    struct buf request = buf_make(1000);
+
+    source = (struct source){.face = {gather, follow, leave, read_records}};
+    fs->env.ops = &source.face;
+    buf_printf(&request, "GET /api/tail HTTP/1.1\r\nHost: localhost\r\n%s\r\n", fields);
+    fixture_say_bytes(fs, buf_slice(&request));
+    buf_done(&request);
+    return fs;
+}
+
+static void records_are_streamed_as_they_come_and_not_faster_than_bearable(void **state)
+{
+    (void)state;
+    follower = (struct ops_follower){.waiting = "data: one\n\n"};
+    struct fixture_session *fs = watch("Last-Event-ID: 41\r\n");
+
+    assert_int_equal(follower.how.seen, 41);
+    assert_true(has(buf_slice(&fs->out), "Content-Type: text/event-stream\r\n"));
+    assert_true(has(buf_slice(&fs->out), "data: one\n\n"));
+    buf_clear(&fs->out);
+    follower.waiting = "data: two\n\n";
+    follower.how.more(follower.how.owner);
+    fixture_run(fs);
+    assert_int_equal(fs->out.len, 0); /* not yet */
+    assert_true(has(fixture_pass(fs, 250), "data: two\n\n"));
+    /* nothing for long: a sign of life */
+    assert_true(has(fixture_pass(fs, 15000), "\r\n:\n\n\r\n"));
+    assert_int_equal(following, 1);
+    fixture_session_free(fs);
+    assert_int_equal(following, 0);
+}
+
+static void where_too_many_watch_one_more_is_told_so(void **state)
+{
+    (void)state;
+    full = true;
+    struct fixture_session *fs = watch("");
+
+    full = false;
+    assert_true(slice_starts(buf_slice(&fs->out), S("HTTP/1.1 503 ")));
+    fixture_session_free(fs);
+    assert_int_equal(following, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_are_written_as_prometheus_reads_them),
         cmocka_unit_test(figures_of_a_store_that_does_not_answer_are_left_out),
-        cmocka_unit_test(the_page_tells_attempts_and_failures_by_protocol),
+        cmocka_unit_test(the_overview_tells_who_differs_who_waits_and_what_was),
+        cmocka_unit_test(metrics_tell_who_differs_who_waits_and_what_ends),
         cmocka_unit_test(whatever_is_wrong_makes_the_server_unhealthy),
         cmocka_unit_test_setup_teardown(a_request_waits_for_its_figures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_server_that_is_not_ready_says_503, set_up, tear_down),
@@ -283,6 +435,11 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(figures_for_who_has_gone_are_let_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sign_of_life_needs_no_figures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_page_and_its_parts_need_no_figures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            records_are_streamed_as_they_come_and_not_faster_than_bearable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(where_too_many_watch_one_more_is_told_so, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "gateway/cli/tally.h"
+#include "gateway/tally.h"
 
 #include <stdlib.h>
 

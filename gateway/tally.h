@@ -7,8 +7,8 @@
  * Threads    One.
  * Ownership  Rows live until tally_done().
  */
-#ifndef GATEPOST_GATEWAY_CLI_TALLY_H
-#define GATEPOST_GATEWAY_CLI_TALLY_H
+#ifndef GATEPOST_GATEWAY_TALLY_H
+#define GATEPOST_GATEWAY_TALLY_H
 
 #include "base/arena.h"
 #include "store/audit.h"
