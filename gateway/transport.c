@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "gateway/delivery.h"
 #include "gateway/outbox.h"
+#include "gateway/receipt.h"
 #include "gateway/report.h"
 
 enum {
@@ -28,6 +29,7 @@ struct job {
     struct mapi_mail *rq;
     struct task task;
     struct job *next;
+    uint32_t from; /* the first UID that is not done yet, of receipts */
 };
 
 /* An entry that is being handed on. */
@@ -609,16 +611,55 @@ static struct job *take_job(struct transport *t)
     return job;
 }
 
+static void put_job(struct transport *t, struct job *job)
+{
+    job->next = NULL;
+    *t->last = job;
+    t->last = &job->next;
+    pthread_cond_signal(&t->asked);
+}
+
+/* Those of many messages in turns, so that nobody has to wait for them. True: it is done. */
+static bool do_receipts(struct transport *t, struct job *job, struct err *e)
+{
+    uint32_t next = 0;
+
+    *e = receipts_run(store_of(t), t->delivery.directory, t->host_name, job->rq, job->from, &next);
+    if (failed(*e) || next == 0)
+        return true;
+    job->from = next;
+    pthread_mutex_lock(&t->mutex);
+    put_job(t, job);
+    pthread_mutex_unlock(&t->mutex);
+    return false;
+}
+
+/* True: it is done. */
+static bool run_job(struct transport *t, struct job *job, struct err *e)
+{
+    switch (job->rq->task) {
+    case MAPI_MAIL_SEND:
+        *e = do_send(t, job->rq);
+        return true;
+    case MAPI_MAIL_RECEIPTS:
+    case MAPI_MAIL_NO_RECEIPTS:
+        return do_receipts(t, job, e);
+    default:
+        *e = with_entry(t, job->rq);
+        return true;
+    }
+}
+
 static void *keep(void *owner)
 {
     struct transport *t = owner;
     struct job *job;
 
     while ((job = take_job(t)) != NULL) {
-        struct err e = is_stopping(t)                    ? ERR(ERR_UNAVAILABLE, "the server stops")
-                       : job->rq->task == MAPI_MAIL_SEND ? do_send(t, job->rq)
-                                                         : with_entry(t, job->rq);
+        struct err e = ERR(ERR_UNAVAILABLE, "the server stops");
 
+        if (!is_stopping(t) && !run_job(t, job, &e))
+            continue;
         finish(job, e);
         transport_wake(t);
     }
@@ -633,11 +674,8 @@ static void ask(struct mapi_transport *self, struct mapi_mail *rq)
     *job = (struct job){.rq = rq};
     pthread_mutex_lock(&t->mutex);
     bool stopping = t->stopping;
-    if (!stopping) {
-        *t->last = job;
-        t->last = &job->next;
-        pthread_cond_signal(&t->asked);
-    }
+    if (!stopping)
+        put_job(t, job);
     pthread_mutex_unlock(&t->mutex);
     if (stopping)
         finish(job, ERR(ERR_UNAVAILABLE, "the server stops"));

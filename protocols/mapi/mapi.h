@@ -45,6 +45,9 @@ enum mapi_mail_task {
     MAPI_MAIL_LOCK,   /* the client sends it itself: leave it alone for a while ... */
     MAPI_MAIL_UNLOCK, /* ... or not after all */
     MAPI_MAIL_FILE,   /* the client has sent it: out of the queue, and into Sent Items */
+    /* And of receipts: */
+    MAPI_MAIL_RECEIPTS,    /* send those that are pending for messages that were read */
+    MAPI_MAIL_NO_RECEIPTS, /* they are not wanted any more */
 };
 
 struct mapi_mail {
@@ -55,8 +58,9 @@ struct mapi_mail {
     /* which message: all live until done */
     uint64_t mailbox_id, fid, mid; /* mid 0: none, it is a mail of our own */
     uint64_t to;                   /* the folder where it is filed; 0: nowhere */
+    const struct uidset *uids;     /* instead of `mid`, of receipts: messages of folder `fid` */
+    struct slice identity;         /* of the mailbox; with MAPI_MAIL_SEND and of receipts */
     /* with MAPI_MAIL_SEND */
-    struct slice identity;          /* of the sender */
     struct slice sender;            /* of the envelope; empty: "<>" */
     const struct slice *recipients; /* addresses */
     size_t n_recipients;

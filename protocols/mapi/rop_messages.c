@@ -4,6 +4,7 @@
  * 2.2.1.12).
  */
 #include "protocols/mapi/message_int.h"
+#include "protocols/mapi/receipt.h"
 #include "protocols/mapi/rights.h"
 
 /* ---- where they are ---- */
@@ -136,10 +137,7 @@ uint32_t rop_do_set_message_status(struct rop_call *call)
 
 /* ---- read flags ---- */
 
-/*
- * DEVIATES: no read receipt is sent, nor one that tells of what was never read. So a receipt that
- * is pending stays so, until the client says that it is not wanted (rfClearNotifyRead).
- */
+/* DEVIATES: nobody is told of what was never read. */
 enum read_flag { /* [MS-OXCMSG] 2.2.3.10.1 */
                  READ_SUPPRESS_RECEIPT = 0x01,
                  READ_CLEAR = 0x04,
@@ -263,12 +261,20 @@ static uint32_t read_done(struct rop_call *call, struct store_op *op)
 {
     struct reading *r = call->state;
 
+    const struct rop_set_read_flags *rq = call->fields;
+
+    if (failed(op->err)) {
+        end_set_read(&r->set);
+        places_done(&r->places);
+        ((struct rop_set_read_flags_reply *)call->reply)->partial = 1;
+        return mapi_ec_of(op->err);
+    }
+    if (rq->flags & READ_CLEAR)
+        uidset_clear(&r->set.changed); /* that they are unread is nothing to tell */
+    uint32_t ec = mapi_receipts(call, !(rq->flags & READ_SUPPRESS_RECEIPT), r->set.fid,
+                                &r->set.changed, read_next);
     end_set_read(&r->set);
-    if (!failed(op->err))
-        return read_next(call);
-    places_done(&r->places);
-    ((struct rop_set_read_flags_reply *)call->reply)->partial = 1;
-    return mapi_ec_of(op->err);
+    return ec;
 }
 
 static uint32_t read_next(struct rop_call *call)
@@ -284,6 +290,25 @@ static uint32_t read_next(struct rop_call *call)
         begin_set_read(&r->set, r->places.fids[r->at++], uids, rq->flags);
         return rop_submit(call, call->logon->mailbox, &r->set.op, read_done);
     }
+    places_done(&r->places);
+    return EC_SUCCESS;
+}
+
+/* Of messages that stay as they are: those of one place after the other, then what else there is.
+ */
+static uint32_t receipts_next(struct rop_call *call)
+{
+    const struct rop_set_read_flags *rq = call->fields;
+    struct reading *r = call->state;
+
+    if (r->at < SHADOW_COUNT) {
+        size_t at = r->at++;
+
+        return mapi_receipts(call, rq->flags & READ_RECEIPT_ONLY, r->places.fids[at],
+                             &r->places.uids[at], receipts_next);
+    }
+    if (rq->flags & READ_CLEAR_NOTIFY)
+        return clear_notifications(call, r, rq->flags);
     places_done(&r->places);
     return EC_SUCCESS;
 }
@@ -328,10 +353,8 @@ uint32_t rop_do_set_read_flags(struct rop_call *call)
     }
     call->state = r;
     reply->partial = r->places.missing;
-    if (rq->flags & READ_RECEIPT_ONLY) {
-        places_done(&r->places);
-        return EC_SUCCESS;
-    }
+    if (rq->flags & (READ_RECEIPT_ONLY | READ_CLEAR_NOTIFY_READ))
+        return receipts_next(call);
     return rq->flags & READ_CLEAR_NOTIFY ? clear_notifications(call, r, rq->flags)
                                          : read_next(call);
 }
@@ -359,19 +382,8 @@ static uint32_t set_read_in_memory(struct rop_call *call, struct mapi_message *m
     return held_set_number(&m->body.props, PR_MESSAGE_FLAGS, after);
 }
 
-static uint32_t read_set(struct rop_call *call, struct store_op *op)
-{
-    struct rop_set_message_read_reply *reply = call->reply;
-    struct store_set_flags *set = call->state;
-    uint32_t ec = mapi_ec_of(op->err);
-
-    reply->changed = uidset_count(&set->changed) > 0;
-    end_set_read(set);
-    return ec;
-}
-
 /* What it has now that this was set is what the next save begins with. */
-static uint32_t notify_set(struct rop_call *call, struct store_op *op)
+static uint32_t take_change_number(struct rop_call *call)
 {
     struct mapi_message *m = message_of(call->object);
     struct message_row row;
@@ -379,13 +391,33 @@ static uint32_t notify_set(struct rop_call *call, struct store_op *op)
     uint64_t fid;
     uint32_t uid;
 
-    if (failed(op->err) || rop_read(call, &rd))
-        return mapi_ec_of(op->err);
+    if (rop_read(call, &rd))
+        return EC_SUCCESS;
     if (!failed(store_message_by_mid(rd, m->mid, &fid, &uid)) &&
         !failed(store_message(rd, fid, uid, &row)))
         m->cn = row.cn;
     store_read_end(rd);
     return EC_SUCCESS;
+}
+
+static uint32_t notify_set(struct rop_call *call, struct store_op *op)
+{
+    return failed(op->err) ? mapi_ec_of(op->err) : take_change_number(call);
+}
+
+static uint32_t read_set(struct rop_call *call, struct store_op *op)
+{
+    const struct rop_set_message_read *rq = call->fields;
+    struct rop_set_message_read_reply *reply = call->reply;
+    struct store_set_flags *set = call->state;
+    uint32_t ec = mapi_ec_of(op->err);
+
+    reply->changed = uidset_count(&set->changed) > 0;
+    if (!ec && reply->changed && !(rq->flags & READ_CLEAR))
+        ec = mapi_receipts(call, !(rq->flags & READ_SUPPRESS_RECEIPT), set->fid, &set->changed,
+                           take_change_number);
+    end_set_read(set);
+    return ec;
 }
 
 static uint32_t clear_notification(struct rop_call *call, struct mapi_message *m, uint8_t flags)
@@ -406,6 +438,36 @@ static uint32_t clear_notification(struct rop_call *call, struct mapi_message *m
     struct setting *s = setting_of(call, m->mid, PR_MESSAGE_FLAGS,
                                    prop.value.number & ~(int64_t)flags_to_clear(flags));
     return rop_submit(call, call->logon->mailbox, &s->set.op, notify_set);
+}
+
+/* Behind the receipts: its own notifications. */
+static uint32_t after_receipt(struct rop_call *call)
+{
+    const struct rop_set_message_read *rq = call->fields;
+    uint32_t ec = take_change_number(call);
+
+    if (ec || !(rq->flags & READ_CLEAR_NOTIFY))
+        return ec;
+    return clear_notification(call, message_of(call->object), rq->flags);
+}
+
+static uint32_t settle_receipt(struct rop_call *call, struct mapi_message *m, bool send)
+{
+    struct uidset uids = UIDSET_EMPTY;
+    struct store_read *rd;
+    uint64_t fid = 0;
+    uint32_t ec = rop_read(call, &rd), uid = 0;
+
+    if (ec)
+        return ec;
+    struct err e = store_message_by_mid(rd, m->mid, &fid, &uid);
+    store_read_end(rd);
+    if (failed(e))
+        return e.code == ERR_NOT_FOUND ? EC_OBJECT_DELETED : mapi_ec_of(e);
+    uidset_add(&uids, uid, uid);
+    ec = mapi_receipts(call, send, fid, &uids, after_receipt);
+    uidset_done(&uids);
+    return ec;
 }
 
 static uint32_t set_stored_read(struct rop_call *call, struct mapi_message *m, uint8_t flags)
@@ -435,13 +497,15 @@ uint32_t rop_do_set_message_read(struct rop_call *call)
     struct mapi_message *m = message_of(call->object);
     uint32_t ec = check_read_flags(rq->flags);
 
-    if (ec || rq->flags & READ_RECEIPT_ONLY)
+    if (ec)
         return ec;
     if (!message_is_stored(m))
-        return set_read_in_memory(call, m, rq->flags);
+        return rq->flags & READ_RECEIPT_ONLY ? EC_SUCCESS : set_read_in_memory(call, m, rq->flags);
     ec = mapi_require(call, m->fid, RIGHT_EDIT_ANY | RIGHT_OWNER, EC_ACCESS_DENIED);
     if (ec)
         return ec;
+    if (rq->flags & (READ_RECEIPT_ONLY | READ_CLEAR_NOTIFY_READ))
+        return settle_receipt(call, m, rq->flags & READ_RECEIPT_ONLY);
     return rq->flags & READ_CLEAR_NOTIFY ? clear_notification(call, m, rq->flags)
                                          : set_stored_read(call, m, rq->flags);
 }

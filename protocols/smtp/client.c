@@ -213,11 +213,12 @@ static void put_envelope(struct smtp_client *c)
     size_t most = c->extensions & EXT_PIPELINING ? SIZE_MAX : c->answered + 1;
 
     for (; c->sent <= c->mail->n_recipients && c->sent < most; c->sent++) {
-        struct smtp_recipient *r = c->sent > 0 ? &c->mail->recipients[c->sent - 1] : NULL;
-
-        if (!r) {
+        if (c->sent == 0) {
             put_mail(c);
-        } else if (r->result == SMTP_PENDING) {
+            continue;
+        }
+        struct smtp_recipient *r = &c->mail->recipients[c->sent - 1];
+        if (r->result == SMTP_PENDING) {
             put_rcpt(c, r);
             r->asked = true;
         } else if (most != SIZE_MAX) {

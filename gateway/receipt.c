@@ -1,0 +1,260 @@
+/* receipt.c - which messages want a receipt, and the receipt. */
+#include "gateway/receipt.h"
+
+#include "base/clock.h"
+#include "store/mime/mime.h"
+#include "store/property.h"
+#include "store/queue.h"
+
+/* What a receipt is made of; all in the arena. */
+struct wish {
+    uint64_t mid;
+    struct slice to, header, subject, id;
+};
+
+/* ---- who wants one ---- */
+
+static bool get(struct store_object *object, uint32_t tag, struct store_prop *out)
+{
+    return !failed(store_object_get(object, tag, out));
+}
+
+/* Nothing in it ends a field or a command, or begins another. */
+static bool is_plain(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] == 0x7F || strchr("<>()[]:;,\\\"", text.ptr[i]))
+            return false;
+    return text.len > 0;
+}
+
+/* One address: of several nobody could say who is meant (RFC 8098 2.1). */
+static bool take_address(struct slice header, struct arena *in, struct slice *out)
+{
+    struct mime_address *all;
+    struct mime_field field;
+    struct buf made = buf_make(QUEUE_ADDRESS_MAX);
+    size_t n;
+
+    if (!mime_get_field(header, S("Disposition-Notification-To"), &field))
+        return false;
+    mime_addresses(field.value, in, &all, &n);
+    if (n != 1 || !is_plain(all[0].mailbox) || !is_plain(all[0].host))
+        return false;
+    buf_printf(&made, "%.*s@%.*s", SLICE_ARG(all[0].mailbox), SLICE_ARG(all[0].host));
+    bool good = !made.failed;
+    *out = good ? arena_slice(in, buf_slice(&made)) : SLICE_EMPTY;
+    buf_done(&made);
+    return good;
+}
+
+/* One line of what somebody else wrote, as long as lines may be (RFC 5322 2.1.1). */
+static struct slice line_of(struct slice header, struct slice name, struct arena *in)
+{
+    enum { MOST = 700 };
+    struct buf made = buf_make(MOST);
+    struct mime_field field;
+
+    if (!mime_get_field(header, name, &field))
+        return SLICE_EMPTY;
+    struct slice value = slice_head(slice_trim(field.value), MOST);
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] != '\r' && value.ptr[i] != '\n')
+            buf_putc(&made, value.ptr[i] < ' ' || value.ptr[i] == 0x7F ? ' ' : value.ptr[i]);
+    value = arena_slice(in, slice_trim(buf_slice(&made)));
+    buf_done(&made);
+    return value;
+}
+
+/*
+ * Is a receipt for it pending? Not for what was made here: a copy in Sent Items asks for one too.
+ * Reports are not answered with reports (RFC 8098 2.1).
+ */
+static bool is_pending(struct store_read *rd, uint64_t fid, uint32_t uid, struct arena *in,
+                       struct store_object **out)
+{
+    struct message_row row;
+    struct store_prop wanted, class;
+
+    return !failed(store_message(rd, fid, uid, &row)) && !(row.flags & FLAG_DRAFT) &&
+           !failed(store_object_open_row(rd, fid, &row, in, out)) && !store_object_is_own(*out) &&
+           get(*out, PR_READ_RECEIPT_REQUESTED, &wanted) && wanted.value.number &&
+           !(get(*out, PR_MESSAGE_CLASS, &class) && slice_istarts(class.value.bytes, S("REPORT.")));
+}
+
+static bool find_wish(struct store_read *rd, uint64_t fid, uint32_t uid, struct arena *in,
+                      struct wish *out)
+{
+    struct store_object *object;
+    struct message_meta meta;
+    struct slice header;
+
+    if (!is_pending(rd, fid, uid, in, &object))
+        return false;
+    const struct message_row *row = store_object_row(object);
+    if (failed(store_message_meta(rd, row, &meta)) ||
+        failed(store_message_bytes(rd, row, 0, meta.header_len, in, &header)))
+        return false;
+    *out = (struct wish){
+        .mid = row->mid,
+        .header = arena_slice(in, header),
+        .subject = line_of(header, S("Subject"), in),
+        .id = line_of(header, S("Message-ID"), in),
+    };
+    return take_address(header, in, &out->to);
+}
+
+/* ---- what they get ---- */
+
+static void put_boundary(const struct wish *wish, uint64_t now, struct buf *out)
+{
+    buf_printf(out, "=_receipt_%llx_%llx", (unsigned long long)wish->mid, (unsigned long long)now);
+}
+
+static void put_part(const struct wish *wish, uint64_t now, const char *type, struct buf *out)
+{
+    buf_puts(out, "\r\n--");
+    put_boundary(wish, now, out);
+    buf_printf(out, "\r\nContent-Type: %s\r\n\r\n", type);
+}
+
+static void put_head(const struct wish *wish, struct slice from, const char *host_name,
+                     uint64_t now, struct buf *out)
+{
+    buf_printf(out, "From: <%.*s>\r\nTo: <%.*s>\r\nDate: ", SLICE_ARG(from), SLICE_ARG(wish->to));
+    clock_put_rfc5322(out, now);
+    buf_printf(out, "\r\nSubject: Read: %.*s\r\nMessage-ID: <", SLICE_ARG(wish->subject));
+    put_boundary(wish, now, out);
+    buf_printf(out, "@%s>\r\n", host_name);
+    if (wish->id.len)
+        buf_printf(out, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", SLICE_ARG(wish->id),
+                   SLICE_ARG(wish->id));
+    buf_puts(out, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+                  "Content-Type: multipart/report; report-type=disposition-notification;\r\n"
+                  "\tboundary=\"");
+    put_boundary(wish, now, out);
+    buf_puts(out, "\"\r\n");
+}
+
+/* The client asks for it, on its user's behalf: sent, and done, by hand (RFC 8098 3.2.6). */
+static void put_receipt(const struct wish *wish, struct slice from, const char *host_name,
+                        uint64_t now, struct buf *out)
+{
+    put_head(wish, from, host_name, now, out);
+    put_part(wish, now, "text/plain; charset=utf-8", out);
+    buf_printf(out,
+               "Your message was displayed to %.*s. Whether it was read or understood\r\n"
+               "nobody can say.\r\n",
+               SLICE_ARG(from));
+    put_part(wish, now, "message/disposition-notification", out);
+    buf_printf(out, "Reporting-UA: %s; Gatepost\r\nFinal-Recipient: %s;%.*s\r\n", host_name,
+               slice_is_ascii(from) ? "rfc822" : "utf-8", SLICE_ARG(from));
+    if (wish->id.len)
+        buf_printf(out, "Original-Message-ID: %.*s\r\n", SLICE_ARG(wish->id));
+    buf_puts(out, "Disposition: manual-action/MDN-sent-manually; displayed\r\n");
+    put_part(wish, now, "text/rfc822-headers", out);
+    buf_put(out, wish->header);
+    buf_puts(out, "\r\n--");
+    put_boundary(wish, now, out);
+    buf_puts(out, "--\r\n");
+}
+
+/* ---- one message ---- */
+
+/* False: somebody else did it. */
+static struct err settle(struct mailbox *mailbox, uint64_t mid, bool *ours)
+{
+    struct store_prop_change change = {.prop = {.tag = PR_READ_RECEIPT_REQUESTED}};
+    struct store_set_props rq;
+
+    store_set_props_init(&rq);
+    rq.id = mid;
+    rq.changes = &change;
+    rq.n = 1;
+    struct err e = store_run(mailbox, &rq.op);
+    *ours = !failed(e) && rq.changed;
+    return e.code == ERR_NOT_FOUND ? OK : e;
+}
+
+static struct err send_receipt(struct store *store, struct mapi_directory *directory,
+                               const char *host_name, const struct mapi_mail *rq,
+                               const struct wish *wish, struct arena *in)
+{
+    struct store_spool *spool = store_spool_new(store);
+    struct buf text = buf_make(SIZE_MAX);
+    struct queue_recipient to = {.address = wish->to};
+    struct store_prepared *prepared;
+    struct mapi_person own;
+    uint64_t now = clock_now().wall;
+
+    struct err e = directory->find(directory, rq->identity, in, &own);
+    if (!failed(e)) {
+        put_receipt(wish, own.address, host_name, now, &text);
+        e = store_spool_put(spool, buf_slice(&text));
+    }
+    buf_done(&text);
+    if (failed(e)) {
+        store_spool_free(spool);
+        return e;
+    }
+    e = store_prepare(store, spool, &prepared);
+    if (failed(e))
+        return e;
+    struct queue_entry entry = {
+        .owner = rq->identity,
+        .mailbox_id = rq->mailbox_id,
+        .created = now,
+        .since = now,
+        .due = now,
+        .recipients = &to,
+        .n_recipients = 1,
+    };
+    e = store_queue_add(store, &entry, prepared);
+    store_prepared_free(prepared);
+    return e;
+}
+
+static struct err run_one(struct store *store, struct mapi_directory *directory,
+                          const char *host_name, const struct mapi_mail *rq,
+                          struct mailbox *mailbox, uint32_t uid)
+{
+    struct arena arena = ARENA_INIT;
+    struct store_read *rd;
+    struct wish wish;
+    bool ours = false;
+
+    struct err e = store_read_begin(mailbox, &rd);
+    if (!failed(e)) {
+        bool wanted = find_wish(rd, rq->fid, uid, &arena, &wish);
+
+        store_read_end(rd);
+        if (wanted)
+            e = settle(mailbox, wish.mid, &ours);
+    }
+    if (ours && rq->task == MAPI_MAIL_RECEIPTS)
+        e = send_receipt(store, directory, host_name, rq, &wish, &arena);
+    arena_done(&arena);
+    return e;
+}
+
+struct err receipts_run(struct store *store, struct mapi_directory *directory,
+                        const char *host_name, const struct mapi_mail *rq, uint32_t from,
+                        uint32_t *next)
+{
+    struct mailbox *mailbox;
+    uint32_t uid = from, n = 0;
+    struct err e = store_mailbox_open_now(store, rq->mailbox_id, &mailbox);
+
+    if (failed(e))
+        return e;
+    *next = 0;
+    for (; !failed(e) && uidset_next(rq->uids, uid, &uid); uid++) {
+        if (n++ == RECEIPTS_AT_ONCE) {
+            *next = uid;
+            break;
+        }
+        e = run_one(store, directory, host_name, rq, mailbox, uid);
+    }
+    mailbox_close(mailbox);
+    return e;
+}
