@@ -131,6 +131,11 @@ struct auth_source {
      */
     struct err (*set_credentials)(struct auth_source *source, const struct auth_account *account,
                                   struct slice credentials);
+    /*
+     * A number that is another one once any account has changed, and maybe without: it spares
+     * looking up what cannot have changed. NULL: this source has none.
+     */
+    struct err (*version)(struct auth_source *source, uint64_t *version);
 };
 
 /* ---- records ---- */
@@ -291,7 +296,7 @@ void auth_attempt_free(struct auth_attempt *attempt);
  * password attempt rests on. While it holds, the same name and secret get the same verdict, and
  * are no attempt of their own. It does not hold once the account, its rights, its secret, its
  * expiry or the configuration have changed, or where accounts cannot be reached; then an attempt
- * tells. Looks accounts up; any thread.
+ * tells. Looks accounts up where any may have changed; one thread at a time.
  *
  * `name` and `secret` are those of the attempt, which has the verdict AUTH_OK. May return NULL.
  */
@@ -299,7 +304,7 @@ struct auth_pass;
 
 struct auth_pass *auth_pass_new(const struct auth_attempt *attempt, struct slice name,
                                 struct slice secret) MUST_USE;
-bool auth_pass_holds(struct auth *auth, const struct auth_pass *pass, struct slice name,
+bool auth_pass_holds(struct auth *auth, struct auth_pass *pass, struct slice name,
                      struct slice secret);
 void auth_pass_free(struct auth_pass *pass); /* NULL is fine; before auth_free() */
 

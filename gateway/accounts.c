@@ -67,10 +67,18 @@ static struct err set_credentials(struct auth_source *source, const struct auth_
     return e;
 }
 
+static struct err version(struct auth_source *source, uint64_t *out)
+{
+    return accounts_version(accounts_of(source), out);
+}
+
 void gateway_source_init(struct gateway_source *source, struct accounts *accounts)
 {
     *source = (struct gateway_source){
-        .source = {.lookup = lookup, .near = near, .set_credentials = set_credentials},
+        .source = {.lookup = lookup,
+                   .near = near,
+                   .set_credentials = set_credentials,
+                   .version = version},
         .accounts = accounts,
     };
 }

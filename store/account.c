@@ -202,6 +202,18 @@ struct err accounts_lookup(struct accounts *accounts, struct slice name, struct 
     return e;
 }
 
+struct err accounts_version(struct accounts *accounts, uint64_t *version)
+{
+    struct engine_read *rd;
+    struct err e = engine_read_begin(accounts->partition, &rd);
+
+    if (failed(e))
+        return e;
+    *version = engine_read_version(rd);
+    engine_read_end(rd);
+    return OK;
+}
+
 static struct err next_account(struct engine_read *rd, struct slice after, struct arena *in,
                                struct account *out)
 {

@@ -49,6 +49,12 @@ void accounts_close(struct accounts *accounts);
 struct err accounts_lookup(struct accounts *accounts, struct slice name, struct arena *in,
                            struct account *out) MUST_USE;
 
+/*
+ * A number that is another one once any account has changed, by whatever process; it may be another
+ * one without.
+ */
+struct err accounts_version(struct accounts *accounts, uint64_t *version) MUST_USE;
+
 /* The first account whose name sorts behind `after`. ERR_NOT_FOUND: that was the last. */
 struct err accounts_next(struct accounts *accounts, struct slice after, struct arena *in,
                          struct account *out) MUST_USE;

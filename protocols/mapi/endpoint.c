@@ -104,19 +104,25 @@ static bool read_cookie(struct slice text, uint8_t bytes[MAPI_COOKIE_BYTES])
 /* Both, with every response: clients forget what the last one did not have. */
 static void put_cookies(struct mapi_exchange *x)
 {
+    static const uint8_t digits[] = "0123456789abcdef";
     const char *secure = http_env(x->http)->peer->tls ? "; Secure" : "";
     struct buf text = buf_make(256);
 
     if (!x->context)
         return;
     buf_puts(&text, CONTEXT_COOKIE "=");
-    for (size_t i = 0; i < MAPI_COOKIE_BYTES; i++)
-        buf_printf(&text, "%02x", x->context->cookie[i]);
-    buf_printf(&text, "; Path=/mapi/; HttpOnly%s", secure);
+    for (size_t i = 0; i < MAPI_COOKIE_BYTES; i++) {
+        buf_putc(&text, digits[x->context->cookie[i] >> 4]);
+        buf_putc(&text, digits[x->context->cookie[i] & 15]);
+    }
+    buf_puts(&text, "; Path=/mapi/; HttpOnly");
+    buf_puts(&text, secure);
     http_header(x->http, "Set-Cookie", buf_slice(&text));
     buf_clear(&text);
-    buf_printf(&text, SEQUENCE_COOKIE "=%llu; Path=/mapi/; HttpOnly%s",
-               (unsigned long long)context_issue(x->context), secure);
+    buf_puts(&text, SEQUENCE_COOKIE "=");
+    buf_put_u64(&text, context_issue(x->context));
+    buf_puts(&text, "; Path=/mapi/; HttpOnly");
+    buf_puts(&text, secure);
     http_header(x->http, "Set-Cookie", buf_slice(&text));
     buf_done(&text);
 }

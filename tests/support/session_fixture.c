@@ -42,6 +42,7 @@ static struct err lookup(struct auth_source *source, struct slice name, struct a
     uint32_t number;
     char address[64];
 
+    fx->lookups++;
     if (fx->source_down != ERR_NONE)
         return (struct err){fx->source_down, "the test says so"};
     for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
@@ -59,6 +60,16 @@ static struct err lookup(struct auth_source *source, struct slice name, struct a
 }
 
 /* All accounts have the same keys. */
+static struct err version(struct auth_source *source, uint64_t *out)
+{
+    struct fixture *fx = (struct fixture *)((uint8_t *)source - offsetof(struct fixture, source));
+
+    if (fx->source_down != ERR_NONE)
+        return (struct err){fx->source_down, "the test says so"};
+    *out = fx->generation;
+    return OK;
+}
+
 static struct err near(struct auth_source *source, const uint8_t point[8], struct arena *in,
                        struct auth_account *out)
 {
@@ -93,6 +104,7 @@ static void open_auth(struct fixture *fx)
     assert_ok(auth_credentials_make(S(FIXTURE_SECRET), 4096, &fx->credentials));
     fx->source.lookup = lookup;
     fx->source.near = near;
+    fx->source.version = version;
     fx->sink.record = record;
     assert_ok(auth_new(&config, &fx->source, &fx->sink, NULL, &fx->auth));
 }

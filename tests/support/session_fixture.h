@@ -42,6 +42,7 @@ struct fixture {
     enum err_code source_down; /* not ERR_NONE: every look-up of an account fails with it */
     unsigned protocols;        /* which both may use; all at first */
     uint64_t generation;       /* of every account; 1 at first */
+    unsigned lookups;          /* of accounts, till now */
     uint64_t expires;          /* of every secret */
     bool inline_steps;         /* see fixture_new_inline() */
     bool pop3_marks_read;      /* of sessions made from here on; true at first */

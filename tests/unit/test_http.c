@@ -808,6 +808,24 @@ static void what_was_let_in_is_looked_at_anew_when_its_account_changes(void **st
     fixture_session_free(fs);
 }
 
+/* A client of MAPI sends its secret with every one of a thousand requests. */
+static void accounts_are_not_looked_up_again_where_none_has_changed(void **state)
+{
+    (void)state;
+    struct fixture_session *fs = open_session();
+    unsigned lookups;
+
+    assert_int_equal(status_of(fixture_say(fs, "GET /private" H ALICE "\r\n")), 200);
+    assert_int_equal(status_of(fixture_say(fs, "GET /private" H ALICE "\r\n")), 200);
+    lookups = fx->lookups;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(status_of(fixture_say(fs, "GET /private" H ALICE "\r\n")), 200);
+    assert_int_equal(fx->lookups, lookups);
+    fx->source_down = ERR_UNAVAILABLE;
+    assert_int_equal(status_of(fixture_say(fs, "GET /private" H ALICE "\r\n")), 503);
+    fixture_session_free(fs);
+}
+
 static void what_was_let_in_ends_with_a_new_configuration(void **state)
 {
     (void)state;
@@ -897,6 +915,7 @@ int main(void)
         TEST(guessing_ends_the_connection),
         TEST(the_next_request_with_the_same_secret_is_no_attempt),
         TEST(what_was_let_in_is_looked_at_anew_when_its_account_changes),
+        TEST(accounts_are_not_looked_up_again_where_none_has_changed),
         TEST(what_was_let_in_ends_with_a_new_configuration),
         TEST(what_was_let_in_ends_with_its_expiry),
         TEST(where_no_logon_is_needed_none_is_asked_for),
