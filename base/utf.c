@@ -162,14 +162,51 @@ void utf16le_put(struct buf *out, uint32_t c)
     }
 }
 
+/* ASCII is most of most text, and is put as a run. How many characters of it are at the front. */
+static size_t put_ascii_of_utf16le(struct slice wide, struct buf *out)
+{
+    size_t n = 0;
+
+    while (2 * n + 1 < wide.len && wide.ptr[2 * n] < 0x80 && wide.ptr[2 * n + 1] == 0)
+        n++;
+    uint8_t *to = n ? buf_reserve(out, n) : NULL;
+    for (size_t i = 0; to && i < n; i++)
+        to[i] = wide.ptr[2 * i];
+    if (to)
+        buf_commit(out, n);
+    return n;
+}
+
 void utf8_from_utf16le(struct slice wide, struct buf *out)
 {
-    while (wide.len)
-        utf8_put(out, utf16le_take(&wide));
+    while (wide.len) {
+        wide = slice_from(wide, 2 * put_ascii_of_utf16le(wide, out));
+        if (wide.len)
+            utf8_put(out, utf16le_take(&wide));
+    }
+}
+
+static size_t put_ascii_of_utf8(struct slice text, struct buf *out)
+{
+    size_t n = 0;
+
+    while (n < text.len && text.ptr[n] < 0x80)
+        n++;
+    uint8_t *to = n ? buf_reserve(out, 2 * n) : NULL;
+    for (size_t i = 0; to && i < n; i++) {
+        to[2 * i] = text.ptr[i];
+        to[2 * i + 1] = 0;
+    }
+    if (to)
+        buf_commit(out, 2 * n);
+    return n;
 }
 
 void utf16le_from_utf8(struct slice text, struct buf *out)
 {
-    while (text.len)
-        utf16le_put(out, utf8_take(&text));
+    while (text.len) {
+        text = slice_from(text, put_ascii_of_utf8(text, out));
+        if (text.len)
+            utf16le_put(out, utf8_take(&text));
+    }
 }

@@ -57,8 +57,12 @@ struct err edit_stamp(struct edit *edit) MUST_USE;
 /* Is this a text or binary value that has to become a blob? */
 bool prop_is_long(const struct store_prop *prop);
 
+/* About how many bytes have to be looked at to make it ready. */
+uint64_t prop_weight(const struct store_prop *prop);
+uint64_t changes_weight(const struct store_prop_change *changes, size_t n);
+
 /*
- * Prepare the large values of changes, on the caller's thread: *out has n, NULL for those that have
+ * Prepare the large values of changes: *out has n, NULL for those that have
  * none. changes_release() it, also after an error.
  */
 struct err changes_prepare(struct store *st, const struct store_prop_change *changes, size_t n,

@@ -5,6 +5,7 @@
  * the next is submitted when the one before it is durable, so that others get their turn between.
  */
 #include "base/waiter.h"
+#include "store/prepare_int.h"
 #include "store/store_int.h"
 
 #include <stdlib.h>
@@ -183,11 +184,39 @@ static void submit_batch(struct store_op *op)
     engine_submit(op->mailbox->store->engine, &op->batch);
 }
 
-static void refuse_later(struct task *task)
+static void on_refused(struct task *task)
 {
     struct store_op *op = container_of(task, struct store_op, batch.task);
 
-    finish(op, ERR(ERR_NO_SPACE, "less is left on the disk than the reserve"));
+    finish(op, op->err);
+}
+
+static void refuse_later(struct store_op *op, struct err e)
+{
+    op->err = e;
+    op->batch.task = (struct task){.run = on_refused};
+    executor_post(op->home, &op->batch.task);
+}
+
+static void prepare_there(struct store_job *job, bool stopping)
+{
+    struct store_op *op = container_of(job, struct store_op, job);
+
+    if (stopping) {
+        refuse_later(op, ERR(ERR_CANCELED, "the store was closed"));
+        return;
+    }
+    op->prepare(op);
+    submit_batch(op);
+}
+
+/* False: it is little, or there is no other thread to do it on. */
+static bool is_prepared_elsewhere(struct store_op *op)
+{
+    if (!op->weigh || op->weigh(op) <= STORE_PREPARE_INLINE)
+        return false;
+    op->job.run = prepare_there;
+    return prepare_pool_post(store_prepare_pool(op->mailbox->store), &op->job);
 }
 
 void store_submit(struct mailbox *mb, struct store_op *op)
@@ -199,10 +228,11 @@ void store_submit(struct mailbox *mb, struct store_op *op)
     op->batches = 0;
     op->more = op->repeated = false;
     if (op->needs_space && store_low_space(mb->store)) {
-        op->batch.task = (struct task){.run = refuse_later};
-        executor_post(op->home, &op->batch.task);
+        refuse_later(op, ERR(ERR_NO_SPACE, "less is left on the disk than the reserve"));
         return;
     }
+    if (is_prepared_elsewhere(op))
+        return;
     if (op->prepare)
         op->prepare(op);
     submit_batch(op);

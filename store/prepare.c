@@ -13,6 +13,7 @@ enum {
     META_WITHOUT_COLUMNS = 1,
     META_HEAD = 1 + 4 * 5, /* version, header_len, lengths of the four parts */
     META_MAX = ENGINE_VALUE_MAX,
+    COLUMNS_HEADER = 64 * 1024, /* of a longer one there are none */
 };
 
 /* ---- the derived data as bytes ---- */
@@ -142,7 +143,8 @@ static bool describe(struct store_prepared *p, const struct mime_bounds *bounds,
     mime_put_bodystructure(p->bytes, &mime, 0, true, &structure);
     mime_put_bodystructure(p->bytes, &mime, 0, false, &body);
     mime_encode(&mime, &parts);
-    put_columns(p->bytes, &mime, in, &columns);
+    if (mime.parts[0].header.len <= COLUMNS_HEADER) /* what is looked at many times over */
+        put_columns(p->bytes, &mime, in, &columns);
     struct message_meta meta = {
         .envelope = buf_slice(&envelope),
         .bodystructure = buf_slice(&structure),
@@ -256,7 +258,7 @@ struct prepare_pool {
     pthread_cond_t idle; /* nothing waits and nothing is being worked at */
     pthread_t thread;
     bool started, stopping, working;
-    struct store_prepare_op *first, **end;
+    struct store_job *first, **end;
 };
 
 struct prepare_pool *prepare_pool_new(void)
@@ -294,20 +296,20 @@ static void refuse(struct store_prepare_op *op, struct err e)
 }
 
 /* The next one, or NULL when the pool stops. */
-static struct store_prepare_op *next_op(struct prepare_pool *pool)
+static struct store_job *next_job(struct prepare_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
     while (!pool->first && !pool->stopping)
         pthread_cond_wait(&pool->filled, &pool->mutex);
-    struct store_prepare_op *op = pool->stopping ? NULL : pool->first;
-    if (op) {
-        pool->first = op->next;
+    struct store_job *job = pool->stopping ? NULL : pool->first;
+    if (job) {
+        pool->first = job->next;
         if (!pool->first)
             pool->end = &pool->first;
         pool->working = true;
     }
     pthread_mutex_unlock(&pool->mutex);
-    return op;
+    return job;
 }
 
 /* The answer to the last one has been posted. */
@@ -332,37 +334,51 @@ static void *work(void *arg)
 {
     struct prepare_pool *pool = arg;
 
-    for (struct store_prepare_op *op; (op = next_op(pool));) {
-        struct store_spool *spool = op->spool;
-
-        op->spool = NULL;
-        op->err = store_prepare(op->store, spool, &op->prepared);
-        answer(op);
+    for (struct store_job *job; (job = next_job(pool));) {
+        job->run(job, false); /* *job may be gone now */
         rest(pool);
     }
     return NULL;
 }
 
-void store_prepare_async(struct store *st, struct store_prepare_op *op)
+bool prepare_pool_post(struct prepare_pool *pool, struct store_job *job)
 {
-    struct prepare_pool *pool = store_prepare_pool(st);
-
-    store_asked(st);
-    op->store = st;
-    op->next = NULL;
-    op->prepared = NULL;
-    op->err = OK;
+    job->next = NULL;
     pthread_mutex_lock(&pool->mutex);
     if (!pool->started)
         pool->started = pthread_create(&pool->thread, NULL, work, pool) == 0;
     bool accepted = pool->started && !pool->stopping;
     if (accepted) {
-        *pool->end = op;
-        pool->end = &op->next;
+        *pool->end = job;
+        pool->end = &job->next;
         pthread_cond_signal(&pool->filled);
     }
     pthread_mutex_unlock(&pool->mutex);
-    if (!accepted)
+    return accepted;
+}
+
+static void prepare_there(struct store_job *job, bool stopping)
+{
+    struct store_prepare_op *op = container_of(job, struct store_prepare_op, job);
+    struct store_spool *spool = op->spool;
+
+    if (stopping) {
+        refuse(op, ERR(ERR_CANCELED, "the store was closed"));
+        return;
+    }
+    op->spool = NULL;
+    op->err = store_prepare(op->store, spool, &op->prepared);
+    answer(op);
+}
+
+void store_prepare_async(struct store *st, struct store_prepare_op *op)
+{
+    store_asked(st);
+    op->store = st;
+    op->prepared = NULL;
+    op->err = OK;
+    op->job.run = prepare_there;
+    if (!prepare_pool_post(store_prepare_pool(st), &op->job))
         refuse(op, ERR(ERR_UNAVAILABLE, "no thread to prepare a message on"));
 }
 
@@ -376,9 +392,9 @@ void prepare_pool_free(struct prepare_pool *pool)
     pthread_mutex_unlock(&pool->mutex);
     if (pool->started)
         pthread_join(pool->thread, NULL);
-    for (struct store_prepare_op *op = pool->first, *next; op; op = next) {
-        next = op->next;
-        refuse(op, ERR(ERR_CANCELED, "the store was closed"));
+    for (struct store_job *job = pool->first, *next; job; job = next) {
+        next = job->next;
+        job->run(job, true);
     }
     pthread_cond_destroy(&pool->filled);
     pthread_cond_destroy(&pool->idle);

@@ -17,6 +17,8 @@ struct prepare_pool *prepare_pool_new(void) MUST_USE;
 /* Until everything that was handed in has been answered: posted to its home. Not once it is freed.
  */
 void prepare_pool_wait(struct prepare_pool *pool);
+/* Run a job on its thread. False: there is none. A job may post its last answer and be gone. */
+bool prepare_pool_post(struct prepare_pool *pool, struct store_job *job);
 
 /* What still waits is answered with ERR_CANCELED. */
 void prepare_pool_free(struct prepare_pool *pool);

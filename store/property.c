@@ -7,7 +7,7 @@
 #include "store/message_int.h"
 #include "store/prepare_int.h"
 
-/* ---- large values, on the caller's thread ---- */
+/* ---- large values, before the batch ---- */
 
 bool prop_is_long(const struct store_prop *prop)
 {
@@ -57,6 +57,31 @@ void op_bring(struct store_op *op, struct store_prepared *const *prepared, size_
     for (size_t i = 0; i < n; i++)
         if (prepared[i])
             op->blobs[op->n_blobs++] = prepared_blob(prepared[i]);
+}
+
+uint64_t prop_weight(const struct store_prop *prop)
+{
+    if (prop->prepared)
+        return store_prepared_size(prop->prepared);
+    if (prop->large)
+        return prop->len;
+    return prop_type_has_bytes(prop_type(prop->tag)) ? prop->value.bytes.len : 0;
+}
+
+uint64_t changes_weight(const struct store_prop_change *changes, size_t n)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += changes[i].remove ? 0 : prop_weight(&changes[i].prop);
+    return sum;
+}
+
+static uint64_t set_props_weigh(const struct store_op *op)
+{
+    const struct store_set_props *rq = container_of(op, const struct store_set_props, op);
+
+    return changes_weight(rq->changes, rq->n);
 }
 
 static void set_props_prepare(struct store_op *op)
@@ -333,6 +358,7 @@ void store_set_props_init(struct store_set_props *rq)
 {
     *rq = (struct store_set_props){.op = {.step = set_props_step,
                                           .prepare = set_props_prepare,
+                                          .weigh = set_props_weigh,
                                           .cleanup = set_props_cleanup,
                                           .needs_space = true}};
 }

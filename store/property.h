@@ -166,7 +166,7 @@ struct store_prop_change {
 
 /*
  * Set and remove properties of one object, in one batch. A large value that the caller has not
- * prepared is prepared on its thread: beyond STORE_PREPARE_INLINE bytes use store_prepare_async().
+ * prepared is prepared here; many bytes of them off the caller's thread.
  * A change of the read state moves the read state's number alone, \Deleted only the modseq,
  * everything else the change number. What is as it was already is no change.
  * ERR_NOT_FOUND: there is no such object. ERR_CONFLICT: its change number is beyond
@@ -197,11 +197,11 @@ void store_set_props_init(struct store_set_props *rq);
  * `changes` are all its properties. Flags and categories among them go to the row; of one that is
  * replaced they stay as they are where no change names them. `prepared` is its RFC 822 form, which
  * IMAP and POP3 give out from now on; NULL: it is made of the properties (mapi/oxcmail_export.h),
- * on the caller's thread. Large values: as in store_set_props; a large one without `prepared` names
- * a blob that some object has, of the same mailbox. ERR_NOT_FOUND: the folder, or the message that
- * is replaced, is gone. ERR_CONFLICT: its change number is beyond unchanged_since. ERR_TOO_BIG,
- * ERR_LIMIT: see the limits. ERR_INVALID: a value of a recipient or an attachment that is not of
- * its type. ERR_QUOTA, ERR_NO_SPACE. What oxcmail_export() says.
+ * off the caller's thread where they are large. Large values: as in store_set_props; a large one
+ * without `prepared` names a blob that some object has, of the same mailbox. ERR_NOT_FOUND: the
+ * folder, or the message that is replaced, is gone. ERR_CONFLICT: its change number is beyond
+ * unchanged_since. ERR_TOO_BIG, ERR_LIMIT: see the limits. ERR_INVALID: a value of a recipient or
+ * an attachment that is not of its type. ERR_QUOTA, ERR_NO_SPACE. What oxcmail_export() says.
  */
 struct store_save_message {
     struct store_op op;

@@ -78,7 +78,31 @@ static struct err make_bytes(struct mailbox *mb, const struct store_save_message
     return e;
 }
 
-/* ---- large values, on the caller's thread ---- */
+/* ---- large values and the bytes, before the batch ---- */
+
+static uint64_t content_weight(const struct store_content *content, unsigned depth)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < content->n_attachments && depth < STORE_CONTENT_DEPTH; i++) {
+        const struct store_attachment *a = &content->attachments[i];
+
+        for (size_t k = 0; k < a->props.n; k++)
+            sum += prop_weight(&a->props.items[k]);
+        for (size_t k = 0; a->embedded && k < a->embedded->props.n; k++)
+            sum += prop_weight(&a->embedded->props.items[k]);
+        if (a->embedded)
+            sum += content_weight(a->embedded, depth + 1);
+    }
+    return sum;
+}
+
+static uint64_t save_weigh(const struct store_op *op)
+{
+    const struct store_save_message *rq = container_of(op, const struct store_save_message, op);
+
+    return changes_weight(rq->changes, rq->n) + (rq->content ? content_weight(rq->content, 1) : 0);
+}
 
 static void save_prepare(struct store_op *op)
 {
@@ -376,6 +400,7 @@ void store_save_message_init(struct store_save_message *rq)
 {
     *rq = (struct store_save_message){.op = {.step = save_step,
                                              .prepare = save_prepare,
+                                             .weigh = save_weigh,
                                              .cleanup = save_cleanup,
                                              .needs_space = true}};
 }

@@ -92,6 +92,11 @@ bool store_low_space(struct store *st);
 
 /* ---- requests ---- */
 
+struct store_job { /* the store's: work for the thread that prepares */
+    void (*run)(struct store_job *job, bool stopping);
+    struct store_job *next;
+};
+
 /*
  * What every change has in common. Embed it (the typed requests below do), clear the request with
  * its store_*_init() FIRST, fill in home, done and the inputs, and store_submit() it. It stays in
@@ -113,6 +118,9 @@ struct store_op {
     /* the store's */
     struct err (*step)(struct store_tx *tx, struct store_op *op); /* the work of one batch */
     void (*prepare)(struct store_op *op);                         /* before the first batch */
+    /* Of how many bytes; beyond STORE_PREPARE_INLINE it is done off the caller's thread. */
+    uint64_t (*weigh)(const struct store_op *op);
+    struct store_job job;
     void (*settle)(struct store_op *op);  /* a batch is durable: take its outputs over */
     void (*cleanup)(struct store_op *op); /* before `done` */
     bool more;                            /* there is work left for another batch */
@@ -619,7 +627,7 @@ struct store_prepare_op {
     struct store_prepared *prepared; /* out; free it */
     struct store *store;
     struct task task;
-    struct store_prepare_op *next;
+    struct store_job job;
 };
 void store_prepare_async(struct store *st, struct store_prepare_op *op);
 

@@ -337,33 +337,49 @@ static bool is_mostly_ascii(struct slice bytes)
     return odd < bytes.len / 6 + 1;
 }
 
+static bool qp_is_itself(struct slice bytes, size_t i)
+{
+    uint8_t c = bytes.ptr[i];
+    bool last = i + 1 == bytes.len || bytes.ptr[i + 1] == '\r' || bytes.ptr[i + 1] == '\n';
+
+    return (c > 0x20 && c < 0x7F && c != '=') || (c == ' ' && !last);
+}
+
+/* How many bytes from `i` on are themselves, at most `most`. */
+static size_t qp_run(struct slice bytes, size_t i, size_t most)
+{
+    size_t n = 0;
+
+    while (n < most && i + n < bytes.len && qp_is_itself(bytes, i + n))
+        n++;
+    return n;
+}
+
 /* Quoted-printable (RFC 2045 6.7): what is decoded is the same, bare CR and LF too. */
 static void put_qp(struct buf *out, struct slice bytes)
 {
+    enum { MOST = LINE_WANTED - 1 };
     size_t column = 0;
 
-    for (size_t i = 0; i < bytes.len; i++) {
-        uint8_t c = bytes.ptr[i];
-        bool ends = c == '\r' && i + 1 < bytes.len && bytes.ptr[i + 1] == '\n';
-        bool last = i + 1 == bytes.len || bytes.ptr[i + 1] == '\r' || bytes.ptr[i + 1] == '\n';
-        bool plain = c > 0x20 && c < 0x7F && c != '=';
+    for (size_t i = 0; i < bytes.len;) {
+        size_t run = qp_run(bytes, i, MOST - column);
 
-        if (ends) {
+        buf_put(out, slice_sub(bytes, i, run));
+        column += run;
+        i += run;
+        if (i == bytes.len)
+            break;
+        if (bytes.ptr[i] == '\r' && i + 1 < bytes.len && bytes.ptr[i + 1] == '\n') {
             buf_puts(out, "\r\n");
             column = 0;
-            i++;
-            continue;
-        }
-        plain |= c == ' ' && !last;
-        if (column + (plain ? 1 : 3) > LINE_WANTED - 1) {
+            i += 2;
+        } else if (column + (qp_is_itself(bytes, i) ? 1 : 3) > MOST) {
             buf_puts(out, "=\r\n");
             column = 0;
+        } else {
+            buf_printf(out, "=%02X", bytes.ptr[i++]);
+            column += 3;
         }
-        if (plain)
-            buf_putc(out, c);
-        else
-            buf_printf(out, "=%02X", c);
-        column += plain ? 1 : 3;
     }
 }
 

@@ -5,6 +5,8 @@
 #include "store/engine/engine.h"
 #include "tests/support/objects.h"
 
+#include <pthread.h>
+
 #define PT(id, type) PROP_TAG(id, type)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -503,12 +505,57 @@ static void a_subject_has_two_parts(void **state)
     }
 }
 
+/* ---- who makes it ready ---- */
+
+static void (*prepare_for_real)(struct store_op *op);
+static pthread_t prepared_on;
+
+static void prepare_and_tell_where(struct store_op *op)
+{
+    prepared_on = pthread_self();
+    prepare_for_real(op);
+}
+
+/* Save a body of so many bytes; was it made ready by this thread? */
+static bool is_made_ready_here(struct fixture *f, size_t bytes)
+{
+    struct buf body = buf_make(SIZE_MAX);
+    struct store_save_message rq;
+
+    while (body.len < bytes)
+        buf_puts(&body, "Sixteen letters.");
+    struct store_prop_change change = {.prop = {.tag = PR_BODY, .value.bytes = buf_slice(&body)}};
+
+    unread(f);
+    store_save_message_init(&rq);
+    rq.fid = SPECIAL_DRAFTS;
+    rq.changes = &change;
+    rq.n = 1;
+    prepare_for_real = rq.op.prepare;
+    rq.op.prepare = prepare_and_tell_where;
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    assert_int_equal(get(f, rq.saved_mid, PR_BODY).len,
+                     body.len > STORE_PROP_INLINE ? body.len : 0);
+    buf_done(&body);
+    return pthread_equal(prepared_on, pthread_self());
+}
+
+/* The thread that asks has other sessions to see to. */
+static void a_large_message_is_made_ready_by_another_thread(void **state)
+{
+    assert_true(is_made_ready_here(*state, 1000));
+    assert_true(is_made_ready_here(*state, STORE_PREPARE_INLINE));
+    assert_false(is_made_ready_here(*state, STORE_PREPARE_INLINE + 1));
+    assert_false(is_made_ready_here(*state, 4 << 20));
+}
+
 int main(void)
 {
 #define IN_A_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         IN_A_BED(a_message_of_properties_is_read_back_whole),
         IN_A_BED(nothing_is_derived_of_the_bytes),
+        IN_A_BED(a_large_message_is_made_ready_by_another_thread),
         IN_A_BED(a_delivered_message_has_what_is_derived),
         IN_A_BED(a_replaced_message_keeps_its_mid_and_gets_a_new_uid),
         IN_A_BED(what_a_message_refers_to_is_let_go_with_it),
