@@ -15,22 +15,32 @@ enum {
     RETRY_DELAY_MS = 10000,
 };
 
-/* The auxiliary buffer at the end of every body: nothing in it concerns us. */
-static bool take_aux(struct wire *w)
-{
-    uint32_t size = wire_u32(w);
-
-    if (size > AUX_MAX)
-        return false;
-    wire_bytes(w, size);
-    return !w->failed;
-}
-
 static void put_failure(struct mapi_exchange *x, uint32_t status)
 {
     wire_put_u32(&x->reply, status);
     wire_put_u32(&x->reply, 0); /* AuxiliaryBufferSize */
     endpoint_answer(x, RESPONSE_OK);
+}
+
+/* The auxiliary buffer at the end of every body: nothing in it concerns us. */
+enum aux { AUX_IS_FINE, AUX_IS_CUT_SHORT, AUX_IS_TOO_LONG };
+
+static enum aux take_aux(struct wire *w)
+{
+    uint32_t size = wire_u32(w);
+
+    wire_bytes(w, size);
+    if (w->failed)
+        return AUX_IS_CUT_SHORT;
+    return size > AUX_MAX ? AUX_IS_TOO_LONG : AUX_IS_FINE;
+}
+
+static void refuse(struct mapi_exchange *x, enum aux why)
+{
+    if (why == AUX_IS_TOO_LONG)
+        put_failure(x, EC_BAD_STUB_DATA); /* [MS-OXCRPC] 3.1.4.1, 3.1.4.2 */
+    else
+        endpoint_answer(x, RESPONSE_INVALID_BODY);
 }
 
 /* ---- Connect ---- */
@@ -83,8 +93,10 @@ static void run_connect(struct mapi_exchange *x, struct slice body)
     uint32_t codepage = wire_u32(&w);
     uint32_t lcid = wire_u32(&w);
     wire_u32(&w); /* LcidString */
-    if (!take_aux(&w)) {
-        endpoint_answer(x, RESPONSE_INVALID_BODY);
+    enum aux aux = take_aux(&w);
+    if (aux) {
+        x->ends_context = true;
+        refuse(x, aux);
         return;
     }
     uint32_t ec = check_user(x, dn, &self);
@@ -129,9 +141,10 @@ static void run_execute(struct mapi_exchange *x, struct slice body)
     uint32_t size = wire_u32(&w);
     ex->in = wire_bytes(&w, size);
     ex->max_out = wire_u32(&w);
-    if (!take_aux(&w)) {
+    enum aux aux = take_aux(&w);
+    if (aux) {
         context_end(x->context);
-        endpoint_answer(x, RESPONSE_INVALID_BODY);
+        refuse(x, aux);
         return;
     }
     ex->context = x->context;
@@ -151,8 +164,9 @@ static void run_disconnect(struct mapi_exchange *x, struct slice body)
     struct wire w = wire_of(body, &x->arena);
 
     /* Without a body it is one as well ([MS-OXCMAPIHTTP] 3.1.5.4). */
-    if (body.len && !take_aux(&w)) {
-        endpoint_answer(x, RESPONSE_INVALID_BODY);
+    enum aux aux = body.len ? take_aux(&w) : AUX_IS_FINE;
+    if (aux) {
+        refuse(x, aux);
         return;
     }
     wire_put_u32(&x->reply, 0);
@@ -265,8 +279,9 @@ static void run_wait(struct mapi_exchange *x, struct slice body)
     struct wire w = wire_of(body, &x->arena);
 
     wire_u32(&w); /* Flags */
-    if (!take_aux(&w)) {
-        endpoint_answer(x, RESPONSE_INVALID_BODY);
+    enum aux aux = take_aux(&w);
+    if (aux) {
+        refuse(x, aux);
         return;
     }
     if (!begin_wait(x)) {

@@ -582,7 +582,7 @@ static bool held_has_named(const struct held_props *props)
 
 static int64_t unstored_flags(const struct mapi_message *m)
 {
-    int64_t otherwise = m->inside ? MESSAGE_READ : MESSAGE_READ | MESSAGE_UNSENT;
+    int64_t otherwise = MESSAGE_READ | MESSAGE_EVER_READ | (m->inside ? 0 : MESSAGE_UNSENT);
     int64_t flags = held_number(&m->body.props, PR_MESSAGE_FLAGS, otherwise);
 
     return (flags & ~(int64_t)MESSAGE_HAS_ATTACHMENTS) |

@@ -310,7 +310,8 @@ static uint32_t make_embedded(struct rop_call *call, struct mapi_attachment *a,
     if (!ec)
         ec = message_initialise(call, m);
     if (!ec)
-        ec = held_set_number(&m->body.props, PR_MESSAGE_FLAGS, MESSAGE_READ | MESSAGE_UNSENT);
+        ec = held_set_number(&m->body.props, PR_MESSAGE_FLAGS,
+                             MESSAGE_READ | MESSAGE_EVER_READ | MESSAGE_UNSENT);
     if (!ec)
         ec = held_set_number(&a->props, PR_ATTACH_METHOD, ATTACH_EMBEDDED);
     if (!ec)

@@ -259,7 +259,9 @@ uint32_t message_initialise(struct rop_call *call, struct mapi_message *m)
         {.tag = PR_CREATION_TIME, .value.time = call->now},
         {.tag = PR_LAST_MODIFICATION_TIME, .value.time = call->now},
         {.tag = PR_SEARCH_KEY, .value.bytes = slice_of(key, sizeof key)},
+        {.tag = PR_LOCAL_COMMIT_TIME, .value.time = call->now},
         {.tag = TAG_MESSAGE_LOCALE, .value.number = call->context->lcid},
+        {.tag = TAG_LOCALE, .value.number = call->context->lcid},
         {.tag = TAG_MESSAGE_CODEPAGE, .value.number = m->codepage},
     };
     uint32_t ec =

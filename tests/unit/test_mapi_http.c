@@ -296,6 +296,121 @@ static void test_bodies_cut_short(void **state)
     client_free(c);
 }
 
+/* What stands behind the lines that follow DONE, out of its chunks. */
+static struct slice body_of(struct client *c, struct buf *whole)
+{
+    struct slice rest = buf_slice(&c->reply);
+    struct slice blank = S("\r\n\r\n");
+
+    buf_clear(whole);
+    rest = slice_from(rest, slice_find(rest, blank) + blank.len);
+    for (;;) {
+        struct slice size = slice_trim(slice_cut(&rest, '\n'));
+        size_t n = strtoul((char[]){(char)size.ptr[0], size.len > 1 ? (char)size.ptr[1] : 0,
+                                    size.len > 2 ? (char)size.ptr[2] : 0, 0},
+                           NULL, 16);
+
+        assert_true(size.len > 0 && size.len <= 3);
+        if (n == 0)
+            break;
+        buf_put(whole, slice_head(rest, n));
+        rest = slice_from(rest, n + 2);
+    }
+    struct slice all = buf_slice(whole);
+    return slice_from(all, slice_find(all, blank) + blank.len);
+}
+
+#define ASSERT_BODY(c, whole, text)                                                                \
+    assert_int_equal(body_of(c, whole).len, sizeof(text) - 1);                                     \
+    assert_memory_equal(body_of(c, whole).ptr, text, sizeof(text) - 1)
+
+/* 2.2.4, byte by byte. */
+static void test_bodies(void **state)
+{
+    struct client *c = client_new(*state, "alice");
+    struct buf whole = buf_make(1 << 20);
+
+    ask(c, "Connect", CONNECT);
+    assert_response(c, 0);
+    assert_true(has(c, "X-PendingPeriod: ") && has(c, "X-ExpirationInfo: "));
+    /* StatusCode, ErrorCode, PollsMax, RetryCount, RetryDelay, DnPrefix, DisplayName, aux size */
+    ASSERT_BODY(c, &whole,
+                "\0\0\0\0\0\0\0\0\x60\xEA\0\0\6\0\0\0\x10\x27\0\0/o=Gatepost\0"
+                "a\0l\0i\0c\0e\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g\0\0\0"
+                "\0\0\0\0");
+    ask(c, "Execute", EXECUTE);
+    /* StatusCode, ErrorCode, Flags, RopBufferSize, RopBuffer, aux size */
+    ASSERT_BODY(c, &whole, "\0\0\0\0\0\0\0\0\0\0\0\0\x0A\0\0\0\0\0\4\0\2\0\2\0\2\0\0\0\0\0");
+    ask(c, "PING", SLICE_EMPTY);
+    ASSERT_BODY(c, &whole, "");
+    ask(c, "Disconnect", S("\0\0\0\0"));
+    ASSERT_BODY(c, &whole, "\0\0\0\0\0\0\0\0\0\0\0\0");
+    ask(c, "PING", SLICE_EMPTY);
+    assert_response(c, 10); /* 3.2.5.4: its cookie is good for nothing any more */
+    buf_done(&whole);
+    client_free(c);
+}
+
+/* [MS-OXCRPC] 3.1.4.1, 3.1.4.2: what is refused of a body that is whole. */
+static void test_bodies_that_are_refused(void **state)
+{
+    static const struct {
+        const char *type, *head; /* before the auxiliary buffer's size */
+        size_t len;
+        uint32_t aux;
+        const char *body;
+        size_t body_len;
+    } rows[] = {
+#define ROW(type, head, aux, body) {type, head, sizeof(head) - 1, aux, body, sizeof(body) - 1}
+        /* a code page that is not known: ErrorCode; the rest is told all the same */
+        ROW("Connect", "\0\0\0\0\0\1\0\0\0\x09\4\0\0\x09\4\0\0", 0,
+            "\0\0\0\0\xEF\3\0\0\x60\xEA\0\0\6\0\0\0\x10\x27\0\0/o=Gatepost\0"
+            "a\0l\0i\0c\0e\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g\0\0\0"
+            "\0\0\0\0"),
+        ROW("Connect", "\0\0\0\0\0\xE4\4\0\0\x09\4\0\0\x09\4\0\0", 0x1009, "\xF7\6\0\0\0\0\0\0"),
+        ROW("Execute", "\3\0\0\0\x0A\0\0\0\0\0\4\0\2\0\2\0\2\0\x08\x80\0\0", 0x1008,
+            "\0\0\0\0\0\0\0\0\0\0\0\0\x0A\0\0\0\0\0\4\0\2\0\2\0\2\0\0\0\0\0"),
+        ROW("Execute", "\3\0\0\0\x0A\0\0\0\0\0\4\0\2\0\2\0\2\0\x08\x80\0\0", 0x1009,
+            "\xF7\6\0\0\0\0\0\0"),
+        /* MaxRopOut beyond 0x40000, and below 8 */
+        ROW("Execute", "\3\0\0\0\x0A\0\0\0\0\0\4\0\2\0\2\0\2\0\1\0\4\0", 0, "\xF7\6\0\0\0\0\0\0"),
+        ROW("Execute", "\3\0\0\0\x0A\0\0\0\0\0\4\0\2\0\2\0\2\0\7\0\0\0", 0,
+            "\0\0\0\0\x15\1\4\x80\0\0\0\0\0\0\0\0\0\0\0\0"),
+        /* a ROP buffer of less than a header; one that cannot be read */
+        ROW("Execute", "\3\0\0\0\7\0\0\0\0\0\4\0\0\0\0\x08\x80\0\0", 0,
+            "\0\0\0\0\x15\1\4\x80\0\0\0\0\0\0\0\0\0\0\0\0"),
+        ROW("Execute", "\3\0\0\0\x0A\0\0\0\0\0\4\0\2\0\2\0\3\0\x08\x80\0\0", 0,
+            "\0\0\0\0\xB6\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+        ROW("Execute", "\3\0\0\0\x0A\0\0\0\1\0\4\0\2\0\2\0\2\0\x08\x80\0\0", 0, /* Version */
+            "\0\0\0\0\xB6\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+        ROW("Execute", "\3\0\0\0\x0A\0\0\0\0\0\0\0\2\0\2\0\2\0\x08\x80\0\0", 0, /* not Last */
+            "\0\0\0\0\xB6\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+        ROW("NotificationWait", "\0\0\0\0", 0x1009, "\xF7\6\0\0\0\0\0\0"),
+        ROW("Disconnect", "", 0x1009, "\xF7\6\0\0\0\0\0\0"),
+#undef ROW
+    };
+    struct client *c = client_new(*state, "alice");
+    struct buf whole = buf_make(1 << 20), rq = buf_make(1 << 20);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static const uint8_t filler[0x1009];
+
+        ask(c, "Connect", CONNECT);
+        buf_clear(&rq);
+        buf_put(&rq, slice_of(rows[i].head, rows[i].len));
+        wire_put_u32(&rq, rows[i].aux);
+        buf_put(&rq, slice_of(filler, rows[i].aux));
+        ask(c, rows[i].type, buf_slice(&rq));
+        assert_response(c, 0);
+        struct slice body = body_of(c, &whole);
+        if (body.len != rows[i].body_len || memcmp(body.ptr, rows[i].body, body.len) != 0)
+            fail_msg("row %zu: %zu bytes", i, body.len);
+    }
+    buf_done(&whole);
+    buf_done(&rq);
+    client_free(c);
+}
+
 static void test_idle_sessions_end(void **state)
 {
     struct fixture *fx = *state;
@@ -370,6 +485,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connecting_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bodies_cut_short, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bodies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bodies_that_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_sessions_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_wait_ends_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_wait_at_a_time, setup, teardown),

@@ -339,7 +339,7 @@ static void test_a_new_message_has_initial_values(void **state)
         uint32_t tag;
         int64_t want;
     } numbers[] = {/* [MS-OXCMSG] 3.2.5.2 */
-                   {PR_IMPORTANCE, 1},      {PR_SENSITIVITY, 0}, {PR_MESSAGE_FLAGS, 9},
+                   {PR_IMPORTANCE, 1},      {PR_SENSITIVITY, 0}, {PR_MESSAGE_FLAGS, 0x409},
                    {PR_HAS_ATTACHMENTS, 0}, {0x0E790003, 1},     {PR_ACCESS, 3},
                    {0x0FF70003, 1}};
 
@@ -352,8 +352,15 @@ static void test_a_new_message_has_initial_values(void **state)
     assert_text(bed, MESSAGE, PR_DISPLAY_BCC, "");
     assert_int_equal(number(bed, MESSAGE, PR_CREATION_TIME),
                      number(bed, MESSAGE, PR_LAST_MODIFICATION_TIME));
+    assert_int_equal(number(bed, MESSAGE, PR_CREATION_TIME),
+                     number(bed, MESSAGE, PR_LOCAL_COMMIT_TIME));
+    assert_int_equal(number(bed, MESSAGE, 0x3FF10003), number(bed, MESSAGE, 0x66A10003));
+    assert_int_equal(number(bed, MESSAGE, 0x664A000B), 0);
+    assert_true(has(bed, MESSAGE, PR_MESSAGE_SIZE));
     assert_true(has(bed, MESSAGE, PR_SEARCH_KEY));
     assert_true(has(bed, MESSAGE, 0x3FF8001F)); /* creator's name */
+    assert_true(has(bed, MESSAGE, 0x3FF90102)); /* and EntryID; the modifier's are the same */
+    assert_true(has(bed, MESSAGE, 0x3FFA001F) && has(bed, MESSAGE, 0x3FFB0102));
     assert_false(has(bed, MESSAGE, PR_MID));
 }
 
