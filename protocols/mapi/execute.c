@@ -187,8 +187,8 @@ static uint32_t find_dest(struct mapi_execute *ex, const struct rop_handler *h)
     if (rq->def->head != HEAD_SOURCE_DEST)
         return EC_SUCCESS;
     uint32_t ec = find_object(ex, rq->out, rq->logon, &call->dest);
-    if (ec)
-        return EC_DEST_NULL_OBJECT;
+    if (ec) /* all handles are of the operation's log-on (3.2.5.1, 3.2.5.4) */
+        return ec == EC_ACCESS_DENIED ? ec : EC_DEST_NULL_OBJECT;
     return h->dest & call->dest->kind ? EC_SUCCESS : h->wrong;
 }
 

@@ -86,6 +86,36 @@ static void test_handles_that_are_others(void **state)
     assert_int_equal(mapi_do(bed, ROP_GetHierarchyTable, 1, 2, &rq, NULL), 0x4B9);
 }
 
+/* The same of what is copied to. */
+static void test_targets_that_are_others(void **state)
+{
+    struct mapi_bed *bed = with_folder(state);
+    const struct rop_move_messages_reply *reply;
+    struct rop_move_messages rq = {.copy = 1};
+    uint32_t released = bed->handles[1];
+
+    mapi_ask(bed, ROP_Release, 1, 0, NULL);
+    mapi_ask(bed, ROP_OpenFolder, 0, 1, &(struct rop_open_folder){.folder = bed->inbox});
+    mapi_run(bed);
+    for (size_t i = 0; i < 3; i++) {
+        bed->handles[2] = (uint32_t[]){released, 0xFFFFFFFF, 12345}[i];
+        assert_int_equal(mapi_do(bed, ROP_MoveCopyMessages, 1, 2, &rq, (const void **)&reply),
+                         0x503);
+        assert_int_equal(mapi_reply(bed, 0)->dest, 2);
+    }
+    /* The mailbox once more, as another log-on. */
+    uint32_t first = bed->handles[0];
+    bed->logon = 1;
+    mapi_bed_logon(bed);
+    mapi_ask(bed, ROP_OpenFolder, 0, 2, &(struct rop_open_folder){.folder = bed->inbox});
+    mapi_run(bed);
+    bed->handles[0] = first;
+    bed->logon = 0;
+    assert_int_equal(mapi_do(bed, ROP_MoveCopyMessages, 1, 2, &rq, NULL), 0x80070005);
+    bed->handles[2] = bed->handles[1];
+    assert_int_equal(mapi_do(bed, ROP_MoveCopyMessages, 1, 2, &rq, NULL), EC_SUCCESS);
+}
+
 struct kept {
     struct log log;
     struct buf lines;
@@ -178,6 +208,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_buffers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_handles_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_handles_that_are_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_targets_that_are_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_operations_are_told_in_the_log, setup, teardown),
         cmocka_unit_test_setup_teardown(test_release_is_not_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_small_for_anything, setup, teardown),
