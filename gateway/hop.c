@@ -129,6 +129,11 @@ static bool broke(struct link *l, const char *what, const char *more)
     return false;
 }
 
+static uint64_t connect_patience(const struct hop *hop)
+{
+    return hop->timeout_ms < CONNECT_MS ? hop->timeout_ms : CONNECT_MS;
+}
+
 static void extend(struct link *l, uint64_t ms)
 {
     if (!l->stopping)
@@ -178,7 +183,7 @@ static bool connect_to(struct link *l, const struct sockaddr *address, socklen_t
     l->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)
         return broke(l, "no socket", strerror(errno));
-    extend(l, CONNECT_MS);
+    extend(l, connect_patience(l->hop));
     if (connect(l->fd, address, len) != 0) {
         error = errno;
         if (error == EINPROGRESS) {
@@ -262,7 +267,7 @@ static bool start_tls(struct link *l)
     if (!l->ssl || !expect_host(l->ssl, l->hop->host ? l->hop->host : "localhost") ||
         SSL_set_fd(l->ssl, l->fd) != 1)
         return broke(l, "TLS cannot be had", "");
-    extend(l, CONNECT_MS);
+    extend(l, connect_patience(l->hop));
     while ((n = SSL_connect(l->ssl)) != 1)
         if (!await_tls(l, n, "TLS failed"))
             return false;

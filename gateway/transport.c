@@ -237,6 +237,11 @@ static struct err tell(struct attempt *a, enum report_kind kind, const char *wha
         error = delivery_put(&t->delivery, e->id, (const char *)id.data, e->mailbox_id,
                              buf_slice(&text));
     }
+    if (error.code == ERR_QUOTA || error.code == ERR_TOO_BIG) { /* he cannot be told */
+        log_event(t->log, LOG_LEVEL_WARN, "transport.untold", log_number("id", (int64_t)e->id),
+                  log_text("owner", e->owner), log_str("why", error.why));
+        error = OK;
+    }
     for (size_t i = 0; i < e->n_recipients && any && !failed(error); i++)
         e->recipients[i].told = e->recipients[i].told || report_tells(&report, &e->recipients[i]);
     buf_done(&text);
@@ -385,14 +390,31 @@ static bool take(struct transport *t, struct attempt *a)
     return has;
 }
 
-/* One whose attempt could not be written down is let alone for a while. */
-static void release(struct transport *t, struct attempt *a, bool good)
+/*
+ * Its attempt ended in trouble here, not at the next hop: with the store, or its sender's mailbox.
+ * What came of it so far is kept, if anything can be; the others go before it.
+ */
+static void put_off(struct attempt *a, struct err why)
+{
+    struct transport *t = a->transport;
+
+    log_event(t->log, LOG_LEVEL_ERROR, "transport.trouble", log_number("id", (int64_t)a->id),
+              log_str("error", err_name(why.code)), log_str("why", why.why));
+    a->entry.due = clock_now().wall + pause_after(t, a->entry.attempts + 1);
+    struct err e = a->entry.id ? store_queue_update(store_of(t), &a->entry) : why;
+    if (!failed(e))
+        return;
+    pthread_mutex_lock(&t->mutex);
+    if (!t->stopping)
+        wait_for(t, TROUBLE_MS);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+static void release(struct transport *t, struct attempt *a)
 {
     struct attempt **link = &t->busy;
 
     pthread_mutex_lock(&t->mutex);
-    if (!good && !t->stopping)
-        wait_for(t, TROUBLE_MS);
     while (*link != a)
         link = &(*link)->next;
     *link = a->next;
@@ -408,12 +430,10 @@ static void *hand_on(void *owner)
 
     while (take(t, &a)) {
         struct err e = run(&a);
-        bool good = !failed(e) || e.code == ERR_NOT_FOUND; /* it was dropped meanwhile */
 
-        if (!good)
-            log_event(t->log, LOG_LEVEL_ERROR, "transport.trouble", log_number("id", (int64_t)a.id),
-                      log_str("error", err_name(e.code)), log_str("why", e.why));
-        release(t, &a, good);
+        if (failed(e) && e.code != ERR_NOT_FOUND) /* else it was dropped meanwhile */
+            put_off(&a, e);
+        release(t, &a);
         a = (struct attempt){.transport = t};
     }
     return NULL;

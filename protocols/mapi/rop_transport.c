@@ -9,7 +9,10 @@ enum lock_state { LOCK_HELD = 0, LOCK_FREE = 1, LOCK_FINISHED = 2 }; /* 2.2.3.5.
 
 /* ---- submitting (3.2.5.1, 3.2.5.6) ---- */
 
-enum { DEFAULTS = 12 };
+enum {
+    DEFAULTS = 12,
+    PR_SPAM_CONFIDENCE = 0x40760003, /* PidTagContentFilterSpamConfidenceLevel */
+};
 
 struct defaults {
     struct rop_call *call;
@@ -68,6 +71,8 @@ static uint32_t set_defaults(struct rop_call *call)
     add_text(&d, PR_INTERNET_MESSAGE_ID, new_message_id(call, own.address));
     d.items[d.n++] = (struct store_prop_change){
         .prop = {.tag = PR_CLIENT_SUBMIT_TIME, .value = {.time = call->now}}};
+    d.items[d.n++] =
+        (struct store_prop_change){.prop = {.tag = PR_SPAM_CONFIDENCE, .value = {.number = -1}}};
     ec = mapi_message_change(call, d.rd, call->object, d.items, d.n);
     store_read_end(d.rd);
     return ec;

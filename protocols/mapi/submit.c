@@ -2,6 +2,7 @@
 #include "protocols/mapi/submit.h"
 
 #include "protocols/mapi/context.h"
+#include "protocols/mapi/message_int.h"
 
 /* [MS-OXOMSG] 2.2.3; not among the names of prop.h */
 enum {
@@ -19,7 +20,10 @@ enum {
     ENTRY_ID_COUNTER = 38,
     SERVER_ID_BYTES = 21, /* [MS-OXCDATA] 2.11.1.4: is it ours, FID, MID, instance */
     DEFERRED_NUMBER_MAX = 999,
+    RECIPIENT_HAS_IT_BYTE = 0x80, /* as RopModifyRecipients has it ([MS-OXCMSG] 2.2.3.5.1) */
 };
+
+#define RECIPIENT_HAS_IT 0x80000000ll
 
 struct submitting {
     struct rop_call *call;
@@ -79,25 +83,43 @@ static struct slice address_of(struct rop_call *call, const struct store_props *
     return email;
 }
 
-static uint32_t gather_recipients(struct submitting *st, const struct store_content *content)
+/* Of a message that is sent again: had this one got it ([MS-OXOMSG] 2.2.3.1)? */
+static bool has_it(const struct store_props *recipient)
+{
+    const struct store_prop *type = find(recipient, PR_RECIPIENT_TYPE);
+
+    return type && (type->value.number & (RECIPIENT_HAS_IT | RECIPIENT_HAS_IT_BYTE));
+}
+
+static bool is_resent(struct store_object *object)
+{
+    struct store_prop flags;
+
+    return !failed(store_object_get(object, PR_MESSAGE_FLAGS, &flags)) &&
+           (flags.value.number & MESSAGE_RESEND);
+}
+
+static uint32_t gather_recipients(struct submitting *st, const struct store_content *content,
+                                  bool resent)
 {
     struct rop_call *call = st->call;
     struct slice *list = arena_array(call->arena, content->n_recipients + 1, sizeof *list);
+    size_t n = 0;
 
-    if (content->n_recipients == 0)
-        return EC_NO_RECIPIENTS;
     if (content->n_recipients > SUBMIT_MAX_RECIPIENTS)
         return EC_TOO_MANY_RECIPIENTS;
     for (size_t i = 0; i < content->n_recipients; i++) {
         struct slice address = address_of(call, &content->recipients[i]);
 
+        if (resent && has_it(&content->recipients[i]))
+            continue;
         if (!is_address(address))
             return EC_UNKNOWN_USER;
-        list[i] = arena_slice(call->arena, address);
+        list[n++] = arena_slice(call->arena, address);
     }
     st->mail.recipients = list;
-    st->mail.n_recipients = content->n_recipients;
-    return EC_SUCCESS;
+    st->mail.n_recipients = n;
+    return n ? EC_SUCCESS : EC_NO_RECIPIENTS;
 }
 
 /* Is it an address of his, or a name that the address book gives him? What is not there is. */
@@ -293,7 +315,7 @@ static uint32_t gather_all(struct submitting *st, struct store_read *rd, bool se
     if (failed(e) || !sends)
         return mapi_ec_of(e);
     e = store_object_content(object, &content);
-    uint32_t ec = failed(e) ? mapi_ec_of(e) : gather_recipients(st, &content);
+    uint32_t ec = failed(e) ? mapi_ec_of(e) : gather_recipients(st, &content, is_resent(object));
     if (!ec)
         ec = check_sender(st, object);
     gather_wishes(st, object);

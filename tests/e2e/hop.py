@@ -10,6 +10,7 @@ on it until the server ends. Asked for are GREETING, the verbs (EHLO and LHLO ar
 DATA) and VERDICT (with the recipient, in LMTP for each).
 """
 import socketserver
+import ssl
 import threading
 
 HANG_UP, STALL = object(), object()
@@ -27,14 +28,23 @@ class Mail:
 
 
 class Handler(socketserver.StreamRequestHandler):
+    def setup(self):
+        if self.server.hop.tls == "implicit":
+            self.request = self.server.hop.wrap(self.request)
+        super().setup()
+
     def handle(self):
         try:
             self.ask("GREETING", "")
             self.envelope = ["", []]
-            for line in self.rfile:
+            while line := self.rfile.readline():  # another one behind STARTTLS
                 self.command(line.decode().rstrip("\r\n"))
-        except (Ended, ConnectionError):
+        except (Ended, ConnectionError, ssl.SSLError):
             pass
+
+    def start_tls(self):
+        self.connection = self.request = self.server.hop.wrap(self.request)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
 
     def ask(self, what, line, good=None):
         hop = self.server.hop
@@ -61,6 +71,8 @@ class Handler(socketserver.StreamRequestHandler):
             accepted = self.ask(verb, line)
             if accepted and verb == "MAIL":
                 self.envelope = [line, []]
+            elif accepted and verb == "STARTTLS":
+                self.start_tls()
             elif accepted and verb == "RCPT":
                 self.envelope[1].append(line[line.index("<") + 1:line.index(">")])
         if verb == "QUIT":
@@ -94,12 +106,18 @@ class Handler(socketserver.StreamRequestHandler):
 
 class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # a handshake that the client breaks off
+
     allow_reuse_address = True
 
 
 class Hop:
-    def __init__(self, lmtp=False, extensions=("PIPELINING", "8BITMIME"), port=0):
+    def __init__(self, lmtp=False, extensions=("PIPELINING", "8BITMIME"), port=0, tls=None, certificate=None):
+        """`tls` is "implicit", or anything else with STARTTLS among the extensions; `certificate` a pair of files."""
         self.lmtp, self.extensions, self.port = lmtp, extensions, port
+        self.tls, self.certificate = tls, certificate
         self.mails, self.said, self.answers = [], [], {}
         self.got, self.stalled, self.ended = threading.Event(), threading.Event(), threading.Event()
 
@@ -117,9 +135,14 @@ class Hop:
         self.thread.join()
         self.server.server_close()
 
+    def wrap(self, connection):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.certificate)
+        return context.wrap_socket(connection, server_side=True)
+
     @property
     def url(self):
-        return f"{'lmtp' if self.lmtp else 'smtp'}://127.0.0.1:{self.port}"
+        return f"{'lmtp' if self.lmtp else 'smtps' if self.tls == 'implicit' else 'smtp'}://127.0.0.1:{self.port}"
 
     def lines(self, what):
         return [line for asked, line in self.said if asked == what]

@@ -111,7 +111,7 @@ def flags_of(g, mid):
 def status_of(report):
     """The fields of each recipient in a report on delivery."""
     (part,) = [p for p in report.walk() if p.get_content_type() == "message/delivery-status"]
-    return {fields["Final-Recipient"].split(";")[1]: fields for fields in part.get_payload()[1:]}
+    return {fields["Final-Recipient"].split(";")[1].strip(): fields for fields in part.get_payload()[1:]}
 
 
 # ---- to users of this store
@@ -280,6 +280,42 @@ def test_the_next_hop_is_asked_for_reports_where_it_gives_them(tmp_path):
         assert not subjects(g, ALICE)
 
 
+# ---- TLS and log-ons to the next hop
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return gates.make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+SECURE = {"implicit": ("AUTH LOGIN",), "starttls": ("STARTTLS", "AUTH PLAIN")}
+
+
+@pytest.mark.parametrize("tls", SECURE)
+def test_the_next_hop_is_spoken_to_by_tls(tmp_path, monkeypatch, certificate, tls):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    more = f'retry = 100ms user = "gate" password = "post" tls = {"starttls" if tls == "starttls" else "none"}'
+    with hops.Hop(extensions=SECURE[tls], tls=tls, certificate=certificate) as hop:
+        hop.answers = {"AUTH": lambda line: "334 VXNlcm5hbWU6" if line == "AUTH LOGIN" else "235 welcome",
+                       "Z2F0ZQ==": lambda _: "334 UGFzc3dvcmQ6", "CG9ZDA==": lambda _: "235 welcome"}  # gate, post
+        with gate(tmp_path, hop.url, more) as g:
+            send(g, "sealed", EVE)
+            await_mail(g, ALICE, "sealed", "Sent Items")
+    assert len(hop.mails) == 1
+    asked = [what for what, _ in hop.said]
+    assert "AUTH" in asked and (tls == "implicit" or asked.index("STARTTLS") < asked.index("AUTH"))
+
+
+@pytest.mark.parametrize("tls", SECURE)
+def test_a_next_hop_that_nobody_vouches_for_gets_nothing(tmp_path, certificate, tls):
+    more = f'retry = 1h user = "gate" password = "post" tls = {"starttls" if tls == "starttls" else "none"}'
+    with hops.Hop(extensions=SECURE[tls], tls=tls, certificate=certificate) as hop, gate(tmp_path, hop.url, more) as g:
+        send(g, "not sealed", EVE)
+        gates.until(lambda: queue(g)[0]["attempts"] == 1, "an attempt")
+        assert "certificate" in queue(g)[0]["recipients"][0]["reply"]
+        assert not hop.mails and not hop.lines("AUTH") and not hop.lines("MAIL") and in_outbox(g) == 1
+
+
 # ---- what waits in the Outbox
 
 
@@ -438,6 +474,38 @@ def test_a_daemon_killed_behind_a_partial_result_does_not_send_it_again(tmp_path
         g.start()
         gates.until(lambda: not queue(g), "an empty queue")
         assert sorted(m.recipients for m in hop.mails) == [[EVE], [MALLORY]]
+
+
+def test_killed_again_and_again_nothing_is_lost_or_delivered_twice(tmp_path):
+    with gate(tmp_path) as g:
+        accepted = []
+        for n in range(6):
+            c = client(g)
+            logon = c.logon()
+            for k in range(4):
+                submit(c, logon, f"{n} {k}", [BOB, "bob+again@example.org", EVE])
+                accepted.append(f"{n} {k}")
+            g.stop(signal.SIGKILL)
+            c.http.close()
+            g.start()
+        gates.until(lambda: not queue(g), "an empty queue")
+        assert sorted(subjects(g, BOB)) == sorted(accepted)
+        assert sorted(subjects(g, ALICE, "Sent Items")) == sorted(accepted)
+        assert sorted(subjects(g, ALICE)) == sorted(f"Undeliverable: {s}" for s in accepted)
+        assert in_outbox(g) == 0
+        g.verify()
+
+
+def test_who_has_no_room_for_the_report_loses_the_report_only(tmp_path, hop):
+    hop.answers["RCPT"] = lambda line: "550 5.1.1 not here" if EVE in line else None
+    with gate(tmp_path, hop.url) as g:
+        send(g, "first", MALLORY)
+        await_mail(g, ALICE, "first", "Sent Items")
+        hop.answers["DATA"] = lambda _: g.command("user", "set", ALICE, "quota=10") and None
+        send(g, "second", EVE, MALLORY)
+        gates.until(lambda: not queue(g), "an empty queue")
+        assert "transport.untold" in g.log_text() and len(hop.mails) == 2
+        assert "second" in subjects(g, ALICE, "Sent Items")
 
 
 def test_a_daemon_that_stops_waits_for_the_answer_to_what_it_sent(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 import gate as gates
 import mails
+import test_mapi_submit
 
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo"]
 
@@ -241,3 +242,25 @@ def test_delivery_over_a_unix_socket(gate):
     with Postfix(f"unix:{gate.socket}") as postfix:
         postfix.send(["alice@example.org"], mails.samples()[2])
         assert content(inbox(gate)[0]) == mails.samples()[2]
+
+
+def test_mapi_clients_send_by_way_of_postfix(tmp_path):
+    """Out by SMTP, back by LMTP; what Postfix cannot deliver comes back as its own report."""
+    with gates.Gate(tmp_path) as g, Postfix(f"inet:127.0.0.1:{g.lmtp}") as postfix:
+        g.postfix = postfix
+        for name in ("alice@example.org", "bob@example.org"):
+            g.add_user(name, "secret")
+        g.extra = f'transport {{ next-hop = "smtp://127.0.0.1:{postfix.port}" }}'
+        g.write_config()
+        g.stop()
+        g.start()
+        test_mapi_submit.send(g, "by way of postfix", "bob@example.org", "eve@elsewhere.test",
+                              props={test_mapi_submit.WANTS_REPORT: True})
+        test_mapi_submit.await_mail(g, "bob@example.org", "by way of postfix")
+        test_mapi_submit.await_mail(g, "alice@example.org", "by way of postfix", "Sent Items")
+        gates.until(lambda: len(test_mapi_submit.mails(g, "alice@example.org")) == 2, "both reports")
+        reports = test_mapi_submit.mails(g, "alice@example.org")
+        fields = {name: f for report in reports for name, f in test_mapi_submit.status_of(report).items()}
+        assert fields["eve@elsewhere.test"]["Action"] == "failed"
+        assert fields["bob@example.org"]["Action"] in ("delivered", "relayed")
+        g.verify()

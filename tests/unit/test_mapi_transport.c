@@ -219,6 +219,24 @@ static void test_what_does_not_get_into_the_queue_stays(void **state)
     }
 }
 
+/* Who had it already does not get it again ([MS-OXOMSG] 2.2.3.1). */
+static void test_a_message_is_sent_again_to_who_did_not_get_it(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct recipient recipients[] = {to(0, 0x81, "has@it.test"), to(1, 0x11, "not@yet.test")};
+
+    make_message(bed, recipients, 2);
+    assert_int_equal(submit(bed), EC_SUCCESS);
+    assert_slice(buf_slice(&sent.recipients), "has@it.test not@yet.test ");
+    make_message(bed, recipients, 2);
+    set_value(bed, PR_MESSAGE_FLAGS, (struct prop_value){.number = 0x88}); /* mfResend, mfUnsent */
+    assert_int_equal(submit(bed), EC_SUCCESS);
+    assert_slice(buf_slice(&sent.recipients), "not@yet.test ");
+    make_message(bed, recipients, 1);
+    set_value(bed, PR_MESSAGE_FLAGS, (struct prop_value){.number = 0x88});
+    assert_int_equal(submit(bed), EC_NO_RECIPIENTS);
+}
+
 static void test_recipients_that_are_none(void **state)
 {
     struct mapi_bed *bed = *state;
@@ -361,6 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_client_says_when_and_what_becomes_of_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_sender_that_is_set_is_not_believed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_message_is_sent_again_to_who_did_not_get_it, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_recipients_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_speaks_for_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_there_is, setup, teardown),
