@@ -90,7 +90,11 @@ struct store_search_criteria {
     struct slice restriction; /* the caller's bytes */
     const uint64_t *scope;    /* FIDs */
     size_t n_scope;
-    uint32_t flags; /* the caller's */
+    uint32_t flags; /* the caller's, of 31 bits */
+    /* What was found with them, once that was told: store_set_search_found. */
+    bool searched;
+    uint32_t found, unread;
+    struct slice mids; /* for store_mid_walk (events.h); empty unless they were given */
 };
 
 /* ERR_NOT_FOUND: none were set. */
@@ -108,5 +112,19 @@ struct store_set_search_criteria {
     struct store_search_criteria criteria; /* must live until done */
 };
 void store_set_search_criteria_init(struct store_set_search_criteria *rq);
+
+/*
+ * Keep what was found with the criteria that were set last, for who counts what is in the folder.
+ * ERR_CONFLICT: they were set anew since `cn`. ERR_NOT_FOUND: none are set.
+ */
+struct store_set_search_found {
+    struct store_op op;
+    uint64_t fid;
+    uint64_t cn; /* of the folder, when the search began */
+    uint32_t found, unread;
+    const uint64_t *mids; /* to be kept as well, or NULL; must live until done */
+    bool completed;       /* an event says that a search was completed */
+};
+void store_set_search_found_init(struct store_set_search_found *rq);
 
 #endif

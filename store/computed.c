@@ -1,6 +1,7 @@
 /*
  * computed.c - the properties that are answered from the row, the folder or the mailbox: a table.
  */
+#include "store/access.h"
 #include "store/mapi/ids.h"
 #include "store/object_int.h"
 
@@ -251,15 +252,27 @@ static uint32_t count_associated(const struct store_object *o)
     return fid && !failed(folder_load(o->rd->engine, fid, &shadow)) ? shadow.exists : 0;
 }
 
+/* What is in a folder, or was found last for it. */
+static struct err get_count(struct store_object *o, uint32_t tag, struct prop_value *out)
+{
+    const struct folder_rec *f = &o->folder;
+    struct store_search_criteria criteria = {.found = 0};
+
+    if (f->flags & FOLDER_CRITERIA) {
+        struct err e = store_search_criteria(o->rd, f->fid, o->in, &criteria);
+
+        if (failed(e))
+            return e;
+    }
+    return number(out, tag == PR_CONTENT_COUNT ? f->exists + criteria.found
+                                               : f->unseen + criteria.unread);
+}
+
 static struct err get_folder_number(struct store_object *o, uint32_t tag, struct prop_value *out)
 {
     const struct folder_rec *f = &o->folder;
 
     switch (tag) {
-    case PR_CONTENT_COUNT:
-        return number(out, f->exists);
-    case PR_CONTENT_UNREAD_COUNT:
-        return number(out, f->unseen);
     case PR_SUBFOLDERS:
         return number(out, f->children > 0);
     case PR_FOLDER_TYPE: /* root, generic or search ([MS-OXCFOLD] 2.2.2.2.2.1) */
@@ -512,8 +525,8 @@ static const struct computed table[] = {
     {PR_DISPLAY_NAME,               OBJECT_FOLDER,                  COMPUTED_SPLIT,   get_folder_name},
     {PR_CONTAINER_CLASS,            OBJECT_FOLDER,                  COMPUTED_SPLIT,   get_folder_class},
     {PR_COMMENT,                    OBJECT_FOLDER,                  COMPUTED_DEFAULT, get_nothing},
-    {PR_CONTENT_COUNT,              OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
-    {PR_CONTENT_UNREAD_COUNT,       OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
+    {PR_CONTENT_COUNT,              OBJECT_FOLDER,                  COMPUTED_FIXED,   get_count},
+    {PR_CONTENT_UNREAD_COUNT,       OBJECT_FOLDER,                  COMPUTED_FIXED,   get_count},
     {PR_ASSOCIATED_COUNT,           OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
     {PR_SUBFOLDERS,                 OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},
     {PR_FOLDER_TYPE,                OBJECT_FOLDER,                  COMPUTED_FIXED,   get_folder_number},

@@ -27,6 +27,7 @@ enum store_cause {
     CAUSE_COPIED,   /* arrived, folder new: of old_fid */
     CAUSE_REPLACED, /* arrived, gone: the same message, with another content and UID */
     CAUSE_READ,     /* changed: the read state of some of them */
+    CAUSE_SEARCHED, /* folder changed: a search was completed, and nothing else */
 };
 
 struct store_event {

@@ -216,6 +216,8 @@ static uint16_t kind_of_folder(const struct store_event *event)
         return NOTIFY_DELETED;
     if (event->kind == EVENT_FOLDER_NEW)
         return event->cause == CAUSE_COPIED ? NOTIFY_COPIED : NOTIFY_CREATED;
+    if (event->cause == CAUSE_SEARCHED)
+        return NOTIFY_SEARCH_COMPLETE;
     return event->cause == CAUSE_MOVED ? NOTIFY_MOVED : NOTIFY_MODIFIED;
 }
 
@@ -228,7 +230,7 @@ static bool tell_folder(struct notify_telling *t, const struct store_event *even
     if (event->hidden ||
         !may_see(t, event->kind == EVENT_FOLDER_GONE ? event->parent : event->fid, RIGHTS_SEEING))
         return true;
-    if (kind != NOTIFY_MODIFIED)
+    if (kind != NOTIFY_MODIFIED && kind != NOTIFY_SEARCH_COMPLETE)
         n.parent = mapi_id(event->parent ? event->parent : SPECIAL_ROOT);
     if (kind & (NOTIFY_MOVED | NOTIFY_COPIED)) {
         n.old_fid = mapi_id(event->old_fid);

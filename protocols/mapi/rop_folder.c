@@ -101,8 +101,8 @@ static uint32_t on_created(struct rop_call *call, struct store_op *op)
 
     if (failed(op->err))
         return ec_of(op->err);
+    /* IsExistingFolder is of public folders: in a private mailbox it is never set (2.2.1.2.2). */
     reply->folder = mapi_id(rq->fid);
-    reply->existing = rq->existed;
     return open_object(call, rq->fid, false);
 }
 

@@ -3,18 +3,6 @@
 #include "protocols/mapi/rop_table_int.h"
 #include "store/access.h"
 
-enum search_flag { /* 2.2.1.4.1 */
-                   SEARCH_STOP = 0x00000001,
-                   SEARCH_RESTART = 0x00000002,
-                   SEARCH_RECURSIVE = 0x00000004,
-                   SEARCH_SHALLOW = 0x00000008,
-                   SEARCH_INDEXED = 0x00010000,
-                   SEARCH_NOT_INDEXED = 0x00020000,
-                   SEARCH_STATIC = 0x00040000,
-                   SEARCH_ALL = SEARCH_STOP | SEARCH_RESTART | SEARCH_RECURSIVE | SEARCH_SHALLOW |
-                                SEARCH_INDEXED | SEARCH_NOT_INDEXED | SEARCH_STATIC,
-};
-
 enum search_status { /* 2.2.1.5.2 */
                      STATUS_RECURSIVE = 0x00000004,
                      STATUS_COMPLETE = 0x00001000,
@@ -111,12 +99,79 @@ static uint32_t gather(struct rop_call *call, struct store_read *rd,
     return ec;
 }
 
-static uint32_t on_set(struct rop_call *call, struct store_op *op)
+/*
+ * The folder is filled, or filled anew, before the operation is answered: a table finds what there
+ * is, and whoever wants to know is told that the search is complete. One that is static or stopped
+ * keeps what was found by then.
+ */
+struct filling {
+    struct mapi_table *table;
+    struct store_set_search_found found;
+};
+
+static void end_filling(struct filling *f)
+{
+    f->table->object.free(&f->table->object);
+    f->table = NULL;
+}
+
+/* Criteria that somebody else has set meanwhile are filled by him. */
+static uint32_t on_filled(struct rop_call *call, struct store_op *op)
 {
     (void)call;
+    return op->err.code == ERR_CONFLICT || op->err.code == ERR_NOT_FOUND ? EC_SUCCESS
+                                                                         : mapi_ec_of(op->err);
+}
+
+static uint32_t keep_found(struct rop_call *call, struct filling *f, uint64_t cn)
+{
+    const struct rop_set_search *rq = call->fields;
+    const uint64_t *mids;
+    bool freezes = rq->flags & (SEARCH_STATIC | SEARCH_STOP);
+
+    store_set_search_found_init(&f->found);
+    f->found.fid = fid_of(call);
+    f->found.cn = cn;
+    f->found.found = (uint32_t)table_search_found(f->table, call->arena, &mids, &f->found.unread);
+    f->found.mids = freezes ? mids : NULL;
+    f->found.completed = !(rq->flags & SEARCH_STOP);
+    end_filling(f);
+    return rop_submit(call, call->logon->mailbox, &f->found.op, on_filled);
+}
+
+static uint32_t fill(struct rop_call *call)
+{
+    struct filling *f = call->state;
+    struct store_folder folder = {.cn = 0};
+    struct store_read *rd = NULL;
+    bool more = false;
+    uint32_t ec = rop_read(call, &rd);
+
+    if (!ec)
+        ec = mapi_ec_of(store_folder_get(rd, f->table->fid, &folder));
+    if (!ec)
+        ec = table_refresh(f->table, rd, &more);
+    store_read_end(rd);
+    if (!ec && more)
+        return rop_later(call, fill);
+    if (!ec)
+        return keep_found(call, f, folder.cn);
+    end_filling(f);
+    return ec;
+}
+
+static uint32_t on_set(struct rop_call *call, struct store_op *op)
+{
+    struct filling *f = arena_alloc(call->arena, sizeof *f);
+
     if (op->err.code == ERR_INVALID)
         return EC_NOT_SEARCH_FOLDER;
-    return op->err.code == ERR_TOO_BIG ? EC_TOO_COMPLEX : mapi_ec_of(op->err);
+    if (failed(op->err))
+        return op->err.code == ERR_TOO_BIG ? EC_TOO_COMPLEX : mapi_ec_of(op->err);
+    f->table = table_new(call, TABLE_CONTENTS);
+    f->table->fid = fid_of(call);
+    call->state = f;
+    return fill(call);
 }
 
 static uint32_t set_search(struct rop_call *call)
@@ -141,10 +196,7 @@ static uint32_t set_search(struct rop_call *call)
 
 /* ---- telling (3.2.5.5) ---- */
 
-/*
- * What a search folder holds is found whenever it is looked at, so that a search is complete at
- * once. DEVIATES: a static one follows its folders too, and SEARCH_STOP stops none.
- */
+/* It was filled before that was answered, so that it is complete at once. */
 static uint32_t status_of(uint32_t flags)
 {
     return (flags & SEARCH_RECURSIVE ? STATUS_RECURSIVE : 0) |

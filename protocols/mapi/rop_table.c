@@ -17,7 +17,36 @@ enum {
 struct table_opening {
     struct mapi_table *table;
     uint32_t *count;
+    struct store_set_search_found found;
 };
+
+/* Whoever counts what is in a search folder counts what was found last; a failure changes nothing.
+ */
+static uint32_t on_kept(struct rop_call *call, struct store_op *op)
+{
+    struct table_opening *st = call->state;
+
+    (void)op;
+    return rop_open(call, &st->table->object, call->object);
+}
+
+static bool has_found_others(struct mapi_table *t, struct store_read *rd, struct arena *in,
+                             struct store_set_search_found *rq)
+{
+    struct store_search_criteria kept;
+    struct store_folder folder;
+    const uint64_t *mids;
+
+    if (!t->search || !t->object.logon->owner || table_search_is_frozen(t) ||
+        failed(store_folder_get(rd, t->fid, &folder)) ||
+        failed(store_search_criteria(rd, t->fid, in, &kept)))
+        return false;
+    store_set_search_found_init(rq);
+    rq->fid = t->fid;
+    rq->cn = folder.cn;
+    rq->found = (uint32_t)table_search_found(t, in, &mids, &rq->unread);
+    return !kept.searched || kept.found != rq->found || kept.unread != rq->unread;
+}
 
 /* Until its rows are known: what a search folder has is looked for in turns. */
 static uint32_t count_rows(struct rop_call *call)
@@ -25,11 +54,13 @@ static uint32_t count_rows(struct rop_call *call)
     struct table_opening *st = call->state;
     struct mapi_table *t = st->table;
     struct store_read *rd = NULL;
-    bool more = false;
+    bool more = false, keeps = false;
     uint32_t ec = rop_read(call, &rd);
 
     if (!ec)
         ec = table_refresh(t, rd, &more);
+    if (!ec && !more)
+        keeps = has_found_others(t, rd, call->arena, &st->found);
     store_read_end(rd);
     if (!ec && more)
         return rop_later(call, count_rows);
@@ -38,6 +69,8 @@ static uint32_t count_rows(struct rop_call *call)
         t->object.free(&t->object);
         return ec;
     }
+    if (keeps)
+        return rop_submit(call, call->logon->mailbox, &st->found.op, on_kept);
     return rop_open(call, &t->object, call->object);
 }
 
@@ -50,7 +83,7 @@ static uint32_t open_table(struct rop_call *call, struct mapi_table *t, uint8_t 
     t->fid = folder->fid;
     t->of_deleted = folder->deleted;
     t->flags = flags;
-    *st = (struct table_opening){t, count};
+    *st = (struct table_opening){.table = t, .count = count};
     call->state = st;
     return count_rows(call);
 }

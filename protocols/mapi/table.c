@@ -278,8 +278,10 @@ static uint32_t refresh_search(struct mapi_table *t, struct store_read *rd,
     struct store_folder now = *folder;
 
     now.modseq = store_read_version(rd);
-    if (t->built && !t->build && t->state == now.modseq)
+    if (t->built && !t->build && (t->state == now.modseq || !table_search_is_stale(t, rd))) {
+        t->state = now.modseq;
         return EC_SUCCESS;
+    }
     if (!t->search)
         t->search = table_search_new();
     if (!t->build) {

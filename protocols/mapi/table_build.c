@@ -103,12 +103,33 @@ static void collected(const struct mapi_table *t, struct table_build *b)
     b->phase = t->n_orders ? SORT_RUNS : DONE;
 }
 
+/* Of a search that is not looked for any more: one that is gone has a row, too. */
+static uint32_t collect_frozen(struct mapi_table *t, struct table_build *b, struct store_read *rd)
+{
+    struct message_row message;
+    struct err e = OK;
+    bool opened;
+
+    for (uint32_t spent = 0; spent < TURN && !failed(e); spent += EXPENSIVE_ROW) {
+        e = table_search_next_frozen(t, rd, &message);
+        if (e.code == ERR_NOT_FOUND) {
+            collected(t, b);
+            return EC_SUCCESS;
+        }
+        if (!failed(e))
+            e = collect_row(t, b, rd, &message, &opened);
+    }
+    return mapi_ec_of(e);
+}
+
 static uint32_t collect(struct mapi_table *t, struct table_build *b, struct store_read *rd)
 {
     uint32_t spent = 0;
     const struct message_row *row;
     struct err e = OK;
 
+    if (table_search_is_frozen(t))
+        return collect_frozen(t, b, rd);
     if (b->next > UINT32_MAX || (t->search && !table_search_place(t, rd))) {
         collected(t, b);
         return EC_SUCCESS;

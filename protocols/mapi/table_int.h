@@ -23,6 +23,7 @@
 #include "protocols/mapi/match.h"
 #include "protocols/mapi/notification.h"
 #include "protocols/mapi/table.h"
+#include "store/access.h"
 
 enum table_kind {
     TABLE_CONTENTS = 1,
@@ -294,6 +295,25 @@ void table_follow_free(struct mapi_table *t);
 
 /* ---- table_search.c: the rows of a search folder ---- */
 
+/* SearchFlags ([MS-OXCFOLD] 2.2.1.4.1) */
+enum search_flag {
+    SEARCH_STOP = 0x00000001,
+    SEARCH_RESTART = 0x00000002,
+    SEARCH_RECURSIVE = 0x00000004,
+    SEARCH_SHALLOW = 0x00000008,
+    SEARCH_INDEXED = 0x00010000,
+    SEARCH_NOT_INDEXED = 0x00020000,
+    SEARCH_STATIC = 0x00040000,
+    SEARCH_ALL = SEARCH_STOP | SEARCH_RESTART | SEARCH_RECURSIVE | SEARCH_SHALLOW | SEARCH_INDEXED |
+                 SEARCH_NOT_INDEXED | SEARCH_STATIC,
+};
+
+/* Does a search folder keep what was found, whatever happens in its scope? */
+static inline bool search_is_frozen(const struct store_search_criteria *criteria)
+{
+    return criteria->searched && (criteria->flags & (SEARCH_STATIC | SEARCH_STOP));
+}
+
 struct table_search *table_search_new(void);
 void table_search_free(struct table_search *search);
 /* Begin to look, for what is set now. */
@@ -302,9 +322,19 @@ struct err table_search_begin(struct mapi_table *t, struct store_read *rd) MUST_
 bool table_search_place(struct mapi_table *t, struct store_read *rd);
 /* That one is done. */
 void table_search_next(struct mapi_table *t);
+bool table_search_is_frozen(const struct mapi_table *t);
+/* The next message of a frozen one; of one that is gone out->mid alone. ERR_NOT_FOUND: at the end.
+ */
+struct err table_search_next_frozen(struct mapi_table *t, struct store_read *rd,
+                                    struct message_row *out) MUST_USE;
+/* Has anything happened that may make others the rows? */
+bool table_search_is_stale(struct mapi_table *t, struct store_read *rd);
+/* What it has found, in the arena, and how many of them are unread. */
+size_t table_search_found(const struct mapi_table *t, struct arena *in, const uint64_t **mids,
+                          uint32_t *unread);
 /* Is it one? Then it can be found again by its id, */
 bool table_search_wants(struct mapi_table *t, struct table_row *row);
-/* and t->place is its folder then. */
+/* and t->place is its folder then. ERR_NOT_FOUND: it is gone, and out->mid is all that is known. */
 struct err table_search_message(struct mapi_table *t, struct store_read *rd, uint32_t id,
                                 struct message_row *out) MUST_USE;
 

@@ -62,6 +62,8 @@ static struct err open_leaf(struct mapi_table *t, struct store_read *rd, uint64_
     struct err e = t->search ? table_search_message(t, rd, (uint32_t)id, &message)
                              : store_message(rd, t->place, (uint32_t)id, &message);
 
+    if (e.code == ERR_NOT_FOUND && table_search_is_frozen(t))
+        e = OK;
     if (!failed(e))
         table_row_of_message(t, rd, &message, (uint32_t)(id >> 32), in, out);
     return e;
@@ -132,6 +134,12 @@ static bool row_field(const struct table_row *row, uint32_t id, struct prop *out
     default:
         return false;
     }
+}
+
+/* A frozen search has found it, and it was deleted since. */
+static bool row_is_gone(const struct table_row *row)
+{
+    return row->table->search && row->message.uid == 0;
 }
 
 static uint64_t row_type(const struct table_row *row)
@@ -303,6 +311,8 @@ static bool row_get(struct match_source *self, uint32_t tag, struct prop *out)
         return true;
     if (row->is_header)
         return header_get(row, tag, out);
+    if (row_is_gone(row))
+        return prop_id(tag) == PR_MID >> 16 && give_number(out, PR_MID, mapi_id(row->message.mid));
     if (row->props) {
         const struct prop *p = prop_find(row->props, prop_id(tag));
 
@@ -341,7 +351,8 @@ static bool row_parts(struct match_source *self, uint32_t tag, struct match_sour
 {
     struct table_row *row = (struct table_row *)self;
 
-    if (row->is_header || row->table->kind != TABLE_CONTENTS || row_failed(row, open_object(row)))
+    if (row->is_header || row->table->kind != TABLE_CONTENTS || row_is_gone(row) ||
+        row_failed(row, open_object(row)))
         return false;
     if (!row->content) {
         row->content = arena_alloc(row->in, sizeof *row->content);

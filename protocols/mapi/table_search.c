@@ -1,7 +1,8 @@
 /*
  * table_search.c - the rows of a search folder: messages in the folders of its scope that are as
  * its restriction wants them ([MS-OXCFOLD] 3.2.5.4). Found when the table is made, and again when
- * something in the mailbox has changed.
+ * something has changed where it looks. Of one that is frozen, what was found when its criteria
+ * were set: messages that are gone have rows, too, in which only their IDs are.
  *
  * Messages of many folders have no UID in common; what names a row is the low half of its MID.
  */
@@ -10,8 +11,7 @@
 #include "protocols/mapi/rights.h"
 #include "protocols/mapi/table_int.h"
 #include "store/access.h"
-
-enum { SEARCH_RECURSIVE = 0x00000004 };
+#include "store/events.h"
 
 struct found {
     uint32_t id;
@@ -27,6 +27,10 @@ struct table_search {
     struct found *found;
     size_t n, cap;
     bool sorted;
+    uint32_t unread;
+    uint64_t counter; /* of the mailbox when it began */
+    bool recursive, frozen;
+    size_t next; /* of those that a frozen one has */
 };
 
 struct table_search *table_search_new(void)
@@ -41,6 +45,33 @@ void table_search_free(struct table_search *s)
     arena_done(&s->in);
     free(s->found);
     free(s);
+}
+
+/* ---- what was found ---- */
+
+static void add_found(struct table_search *s, uint64_t mid, bool unread)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 64;
+        s->found = mem_grow(s->found, s->cap, sizeof *s->found);
+    }
+    s->found[s->n++] = (struct found){(uint32_t)mid, mid};
+    s->unread += unread;
+    s->sorted = false;
+}
+
+static int order_found(const void *a, const void *b)
+{
+    uint32_t x = ((const struct found *)a)->id, y = ((const struct found *)b)->id;
+
+    return (x > y) - (x < y);
+}
+
+static void sort_found(struct table_search *s)
+{
+    if (!s->sorted && s->n > 0)
+        qsort(s->found, s->n, sizeof *s->found, order_found);
+    s->sorted = true;
 }
 
 /* ---- where it looks ---- */
@@ -103,28 +134,89 @@ static struct err read_wanted(struct mapi_table *t, struct slice bytes)
     return e;
 }
 
+static void take_found(struct table_search *s, struct slice mids)
+{
+    struct store_mid_walk walk = store_mid_walk(mids);
+    uint64_t mid;
+
+    while (store_mid_walk_next(&walk, &mid))
+        add_found(s, mid, false);
+    sort_found(s);
+}
+
 struct err table_search_begin(struct mapi_table *t, struct store_read *rd)
 {
     struct table_search *s = t->search;
     struct store_search_criteria criteria;
+    struct mailbox_info info = {.counter = 0};
     size_t cap = 0;
 
     arena_done(&s->in);
     free(s->found);
     *s = (struct table_search){.run.in = &s->in};
-    struct err e = store_search_criteria(rd, t->fid, &s->in, &criteria);
+    struct err e = store_mailbox_info(rd, &info);
+    s->counter = info.counter;
+    if (!failed(e))
+        e = store_search_criteria(rd, t->fid, &s->in, &criteria);
     if (e.code == ERR_NOT_FOUND)
         return OK; /* none were set: it is empty */
-    if (!failed(e))
-        e = read_wanted(t, criteria.restriction);
+    if (failed(e))
+        return e;
+    s->frozen = search_is_frozen(&criteria);
+    s->recursive = criteria.flags & SEARCH_RECURSIVE;
+    if (s->frozen) {
+        take_found(s, criteria.mids);
+        return OK;
+    }
+    e = read_wanted(t, criteria.restriction);
     for (size_t i = 0; !failed(e) && i < criteria.n_scope; i++)
         add_scope(s, &cap, criteria.scope[i]);
-    if (!failed(e) && criteria.flags & SEARCH_RECURSIVE)
+    if (!failed(e) && s->recursive)
         e = add_below(s, rd, &cap);
     if (!failed(e))
         settle_scope(s);
     return e;
 }
+
+/* ---- has anything happened there? ---- */
+
+static bool is_in_scope(const struct table_search *s, uint64_t fid)
+{
+    return bsearch(&fid, s->scope, s->n_scope, sizeof *s->scope, order_fids) != NULL;
+}
+
+static bool concerns(const struct mapi_table *t, const struct store_event *event)
+{
+    const struct table_search *s = t->search;
+
+    if (event->kind > EVENT_GONE && event->fid == t->fid)
+        return event->cause != CAUSE_SEARCHED;
+    if (s->frozen)
+        return false;
+    if (event->kind > EVENT_GONE)
+        return s->recursive || is_in_scope(s, event->fid);
+    return !event->associated && is_in_scope(s, event->fid);
+}
+
+bool table_search_is_stale(struct mapi_table *t, struct store_read *rd)
+{
+    struct store_events *events;
+    struct store_event event;
+    struct mailbox_info info;
+    bool complete, stale = false;
+
+    if (failed(store_mailbox_info(rd, &info)) ||
+        failed(store_events_open(rd, t->search->counter, &complete, &events)))
+        return true;
+    while (complete && !stale && !failed(store_events_next(events, &event)))
+        stale = concerns(t, &event);
+    store_events_close(events);
+    if (complete && !stale)
+        t->search->counter = info.counter;
+    return stale || !complete;
+}
+
+/* ---- where it looks now ---- */
 
 bool table_search_place(struct mapi_table *t, struct store_read *rd)
 {
@@ -151,22 +243,30 @@ bool table_search_wants(struct mapi_table *t, struct table_row *row)
 {
     struct table_search *s = t->search;
 
+    if (s->frozen)
+        return true;
     if (!match(s->wanted, &s->run, &row->source) || failed(row->source.err))
         return false;
-    if (s->n == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 64;
-        s->found = mem_grow(s->found, s->cap, sizeof *s->found);
-    }
-    s->found[s->n++] = (struct found){(uint32_t)row->message.mid, row->message.mid};
-    s->sorted = false;
+    add_found(s, row->message.mid, !(row->message.flags & FLAG_SEEN));
     return true;
 }
 
-static int order_found(const void *a, const void *b)
+bool table_search_is_frozen(const struct mapi_table *t)
 {
-    uint32_t x = ((const struct found *)a)->id, y = ((const struct found *)b)->id;
+    return t->search && t->search->frozen;
+}
 
-    return (x > y) - (x < y);
+size_t table_search_found(const struct mapi_table *t, struct arena *in, const uint64_t **mids,
+                          uint32_t *unread)
+{
+    const struct table_search *s = t->search;
+    uint64_t *list = arena_array(in, s->n + 1, sizeof *list);
+
+    for (size_t i = 0; i < s->n; i++)
+        list[i] = s->found[i].mid;
+    *mids = list;
+    *unread = s->unread;
+    return s->n;
 }
 
 struct err table_search_message(struct mapi_table *t, struct store_read *rd, uint32_t id,
@@ -177,9 +277,7 @@ struct err table_search_message(struct mapi_table *t, struct store_read *rd, uin
     uint64_t fid;
     uint32_t uid;
 
-    if (!s->sorted && s->n > 0)
-        qsort(s->found, s->n, sizeof *s->found, order_found);
-    s->sorted = true;
+    sort_found(s);
     const struct found *found =
         s->n ? bsearch(&key, s->found, s->n, sizeof *s->found, order_found) : NULL;
     struct err e = found ? store_message_by_mid(rd, found->mid, &fid, &uid)
@@ -188,5 +286,33 @@ struct err table_search_message(struct mapi_table *t, struct store_read *rd, uin
         e = store_message(rd, fid, uid, out);
     if (!failed(e))
         t->place = fid;
+    if (e.code == ERR_NOT_FOUND && found)
+        *out = (struct message_row){.mid = found->mid};
     return e;
+}
+
+/* Somebody else than the owner sees what is where he may read, and nothing of what is gone. */
+static bool may_show(struct mapi_table *t, struct store_read *rd, bool is_gone)
+{
+    const struct mapi_logon *logon = t->object.logon;
+
+    return logon->owner || (!is_gone && mapi_rights(logon, rd, t->place, &t->search->in) &
+                                            (RIGHT_READ_ANY | RIGHT_OWNER));
+}
+
+struct err table_search_next_frozen(struct mapi_table *t, struct store_read *rd,
+                                    struct message_row *out)
+{
+    struct table_search *s = t->search;
+
+    while (s->next < s->n) {
+        struct err e = table_search_message(t, rd, s->found[s->next++].id, out);
+        bool is_gone = e.code == ERR_NOT_FOUND;
+
+        if (failed(e) && !is_gone)
+            return e;
+        if (may_show(t, rd, is_gone))
+            return OK;
+    }
+    return ERR(ERR_NOT_FOUND, "that was all");
 }

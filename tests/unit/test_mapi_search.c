@@ -174,6 +174,147 @@ static void test_what_is_found_is_sorted_and_restricted(void **state)
     assert_slice(rows[2][2].value.bytes, "apple a");
 }
 
+/* ---- what is told of it ---- */
+
+static uint32_t count_told(struct mapi_bed *bed, uint32_t tag)
+{
+    struct rop_get_properties rq = {.tags = {1, &tag}};
+    const struct rop_get_properties_reply *reply;
+
+    bed->columns = rq.tags;
+    assert_int_equal(mapi_do(bed, ROP_GetPropertiesSpecific, FOUND, 0, &rq, (const void **)&reply),
+                     EC_SUCCESS);
+    struct wire w = wire_of(reply->row, &bed->arena);
+    assert_int_equal(wire_u8(&w), 0);
+    return wire_u32(&w);
+}
+
+/* 2.2.2.2.1.1: PidTagContentCount, as of when it was searched or looked at last. */
+static void test_what_is_found_is_counted(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    mapi_bed_deliver(bed, "Subject: apple\r\n\r\nx\r\n");
+    mapi_bed_deliver(bed, "Subject: apple pie\r\n\r\nx\r\n");
+    assert_int_equal(count_told(bed, PR_CONTENT_COUNT), 0);
+    assert_int_equal(set(bed, &has_apple, bed->inbox, 2), EC_SUCCESS);
+    assert_int_equal(count_told(bed, PR_CONTENT_COUNT), 2);
+    assert_int_equal(count_told(bed, PR_CONTENT_UNREAD_COUNT), 2);
+    mapi_bed_deliver(bed, "Subject: apple tart\r\n\r\nx\r\n");
+    assert_int_equal(count_found(bed), 3);
+    assert_int_equal(count_told(bed, PR_CONTENT_COUNT), 3);
+}
+
+/* [MS-OXCNOTIF] 2.2.1.1: SearchComplete, with the search folder and no more. */
+static void test_who_waits_is_told_that_it_is_complete(void **state)
+{
+    struct mapi_bed *bed = *state;
+    struct rop_register_notification rq = {.events = 0x80, .whole = 1};
+    struct rop_register_notification other = {.events = 0x80, .folder = bed->inbox};
+
+    assert_int_equal(mapi_do(bed, ROP_RegisterNotification, LOGON, TABLE, &rq, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_RegisterNotification, LOGON, 8, &other, NULL), EC_SUCCESS);
+    assert_int_equal(set(bed, &has_apple, bed->inbox, 2), EC_SUCCESS);
+    struct wire w = wire_of(bed->rest, &bed->arena);
+    assert_int_equal(wire_u8(&w), 0x2A);
+    assert_int_equal(wire_u32(&w), bed->handles[TABLE]);
+    assert_int_equal(wire_u8(&w), 0);
+    assert_int_equal(wire_u16(&w), 0x0080);
+    assert_int_equal(wire_u64(&w), found);
+    assert_int_equal(w.rest.len, 0);
+    assert_int_equal(set(bed, &none, 0, 1), EC_SUCCESS); /* SEARCH_STOP completes nothing */
+    assert_int_equal(bed->rest.len, 0);
+}
+
+/* ---- frozen ones (3.2.5.4) ---- */
+
+static void assert_found(struct mapi_bed *bed, const char *subjects)
+{
+    struct prop *rows[10];
+    struct buf got = buf_make(1000);
+
+    assert_int_equal(count_told(bed, PR_CONTENT_COUNT), count_found(bed));
+    size_t n = query(bed, rows);
+    for (size_t i = 0; i < n; i++) {
+        bool has = prop_type(rows[i][2].tag) != PROP_ERROR;
+
+        buf_put(&got, i ? S(",") : SLICE_EMPTY);
+        buf_put(&got, has ? rows[i][2].value.bytes : S("-"));
+    }
+    assert_slice(buf_slice(&got), subjects);
+    buf_done(&got);
+}
+
+/* STATIC_SEARCH: neither what comes nor what goes changes it, until it is searched anew. */
+static void test_a_static_search_keeps_what_it_found(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    mapi_bed_deliver(bed, "Subject: apple a\r\n\r\nx\r\n");
+    mapi_bed_deliver(bed, "Subject: apple b\r\n\r\nx\r\n");
+    assert_int_equal(set(bed, &has_apple, bed->inbox, 0x40002), EC_SUCCESS);
+    assert_found(bed, "apple a,apple b");
+    mapi_bed_deliver(bed, "Subject: apple c\r\n\r\nx\r\n");
+    assert_found(bed, "apple a,apple b");
+    fixture_expunge(bed->fx, FIXTURE_ALICE, 1, 1);
+    assert_found(bed, "-,apple b");
+    assert_int_equal(set(bed, &none, 0, 0x40002), EC_SUCCESS);
+    assert_found(bed, "apple b,apple c");
+    assert_int_equal(set(bed, &none, 0, 2), EC_SUCCESS); /* not static any more */
+    mapi_bed_deliver(bed, "Subject: apple d\r\n\r\nx\r\n");
+    assert_found(bed, "apple b,apple c,apple d");
+}
+
+/* STOP_SEARCH: as it is when it is stopped. */
+static void test_a_search_that_was_stopped_keeps_what_it_found(void **state)
+{
+    struct mapi_bed *bed = *state;
+
+    mapi_bed_deliver(bed, "Subject: apple a\r\n\r\nx\r\n");
+    assert_int_equal(set(bed, &has_apple, bed->inbox, 2), EC_SUCCESS);
+    assert_int_equal(set(bed, &none, 0, 1), EC_SUCCESS);
+    mapi_bed_deliver(bed, "Subject: apple b\r\n\r\nx\r\n");
+    assert_found(bed, "apple a");
+    assert_int_equal(set(bed, &none, 0, 2), EC_SUCCESS);
+    assert_found(bed, "apple a,apple b");
+}
+
+/* ---- tables that stay open ---- */
+
+/* What happens elsewhere does not make a table look again, and what is collapsed stays so. */
+static void test_what_is_collapsed_stays_so(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const struct sort_order by_subject = {PR_SUBJECT, SORT_ASCENDING};
+    struct rop_sort_table sort = {0, {1, 1, 1, &by_subject}};
+    const struct rop_collapse_row_reply *reply;
+    struct rop_collapse_row collapse = {0};
+    static const uint32_t columns[] = {PR_INST_ID};
+    struct rop_set_columns set_columns = {0, {1, columns}};
+    const struct rop_query_rows_reply *rows;
+
+    mapi_bed_deliver(bed, "Subject: apple a\r\n\r\nx\r\n");
+    assert_int_equal(set(bed, &has_apple, bed->inbox, 2), EC_SUCCESS);
+    assert_int_equal(count_found(bed), 1);
+    assert_int_equal(mapi_do(bed, ROP_SortTable, TABLE, 0, &sort, NULL), EC_SUCCESS);
+    bed->columns = set_columns.columns;
+    assert_int_equal(mapi_do(bed, ROP_SetColumns, TABLE, 0, &set_columns, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_QueryRows, TABLE, 0, &(struct rop_query_rows){1, 1, 1},
+                             (const void **)&rows),
+                     EC_SUCCESS);
+    assert_int_equal(rows->rows.n, 1);
+    memcpy(&collapse.category, rows->rows.bytes.ptr + 1, 8);
+    assert_int_equal(mapi_do(bed, ROP_CollapseRow, TABLE, 0, &collapse, (const void **)&reply),
+                     EC_SUCCESS);
+    assert_int_equal(reply->collapsed, 1);
+    mapi_bed_deliver(bed, "Subject: apple a\r\n\r\nx\r\n"); /* under the same header */
+    assert_int_equal(mapi_do(bed, ROP_CollapseRow, TABLE, 0, &collapse, NULL), EC_NOT_EXPANDED);
+    assert_int_equal(mapi_do(bed, ROP_QueryRows, TABLE, 0, &(struct rop_query_rows){1, 1, 9},
+                             (const void **)&rows),
+                     EC_SUCCESS);
+    assert_int_equal(rows->rows.n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +325,13 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_what_is_found_is_sorted_and_restricted, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_found_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_waits_is_told_that_it_is_complete, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_static_search_keeps_what_it_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_search_that_was_stopped_keeps_what_it_found, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_collapsed_stays_so, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Receive folders, permissions and search criteria. */
 #include "store/access.h"
 
+#include "store/events.h"
 #include "tests/support/objects.h"
 
 /* ---- receive folders ---- */
@@ -194,7 +195,8 @@ static void criteria_come_back_as_they_were_set(void **state)
     assert_code(store_search_criteria(read_anew(f), create.fid, &f->arena, &back), ERR_NOT_FOUND);
     store_set_search_criteria_init(&rq);
     rq.fid = create.fid;
-    rq.criteria = (struct store_search_criteria){S("\x04\0restriction"), scope, 2, 0x20004};
+    rq.criteria = (struct store_search_criteria){
+        .restriction = S("\x04\0restriction"), .scope = scope, .n_scope = 2, .flags = 0x20004};
     assert_ok(store_run(f->bed.mb, &rq.op));
     assert_ok(store_search_criteria(read_anew(f), create.fid, &f->arena, &back));
     assert_true(slice_eq(back.restriction, rq.criteria.restriction));
@@ -202,6 +204,34 @@ static void criteria_come_back_as_they_were_set(void **state)
     assert_int_equal(back.scope[1], SPECIAL_SENT);
     assert_int_equal(back.flags, 0x20004);
     bed_verify(&f->bed);
+
+    /* What was found with them is kept beside them, until they are set anew. */
+    static const uint64_t mids[] = {70, 71, 50};
+    struct store_set_search_found found;
+    struct store_folder folder;
+    uint64_t mid;
+
+    assert_false(back.searched);
+    assert_ok(store_folder_get(read_anew(f), create.fid, &folder));
+    store_set_search_found_init(&found);
+    found.fid = create.fid;
+    found.cn = folder.cn;
+    found.found = 3;
+    found.unread = 1;
+    found.mids = mids;
+    assert_ok(store_run(f->bed.mb, &found.op));
+    assert_ok(store_search_criteria(read_anew(f), create.fid, &f->arena, &back));
+    assert_true(back.searched && back.found == 3 && back.unread == 1 && back.flags == 0x20004);
+    assert_true(slice_eq(back.restriction, rq.criteria.restriction));
+    struct store_mid_walk walk = store_mid_walk(back.mids);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(store_mid_walk_next(&walk, &mid) && mid == mids[i]);
+    assert_false(store_mid_walk_next(&walk, &mid));
+    bed_verify(&f->bed);
+    assert_ok(store_run(f->bed.mb, &rq.op));
+    assert_ok(store_search_criteria(read_anew(f), create.fid, &f->arena, &back));
+    assert_false(back.searched);
+    assert_code(store_run(f->bed.mb, &found.op), ERR_CONFLICT);
 
     rq.fid = SPECIAL_INBOX;
     assert_code(store_run(f->bed.mb, &rq.op), ERR_INVALID);

@@ -60,7 +60,8 @@ static void put_mids(struct buf *out, const char *before, struct slice mids)
 static void put_event(struct buf *out, const struct store_event *e)
 {
     static const char *const kinds[] = {"", "arrived", "changed", "gone", "new", "is", "lost"};
-    static const char *const causes[] = {"", "!", " moved", " copied", " replaced", " read"};
+    static const char *const causes[] = {"",          "!",     " moved",   " copied",
+                                         " replaced", " read", " searched"};
 
     buf_printf(out, "%s%llu %s%s", out->len ? "; " : "", (unsigned long long)e->fid, kinds[e->kind],
                causes[e->cause]);
@@ -402,6 +403,61 @@ static void lists_of_mids_come_back(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- what left a folder ---- */
+
+static size_t gone_since(struct fixture *f, uint64_t since, size_t most, struct store_gone *out,
+                         bool *complete)
+{
+    struct arena in = ARENA_INIT;
+    struct store_gone *gone;
+    struct store_read *rd;
+    size_t n = 0;
+
+    assert_ok(store_read_begin(f->bed.mb, &rd));
+    assert_ok(store_gone_since(rd, SPECIAL_INBOX, since, most, &in, &gone, &n, complete));
+    store_read_end(rd);
+    for (size_t i = 0; i < n && *complete; i++)
+        out[i] = gone[i];
+    arena_done(&in);
+    return n;
+}
+
+static void what_left_a_folder_is_known_by_its_mid(void **state)
+{
+    struct fixture *f = *state;
+    struct message_row rows[4];
+    struct store_gone gone[9];
+    struct store_read *rd;
+    bool complete;
+
+    bed_append_many(&f->bed, SPECIAL_INBOX, 4, 0);
+    assert_ok(store_read_begin(f->bed.mb, &rd));
+    for (uint32_t i = 0; i < 4; i++)
+        assert_ok(store_message(rd, SPECIAL_INBOX, i + 1, &rows[i]));
+    store_read_end(rd);
+    bed_expunge(&f->bed, SPECIAL_INBOX, "2,4", "2,4");
+    bed_expunge(&f->bed, SPECIAL_INBOX, "1", "1");
+    assert_int_equal(gone_since(f, 0, 9, gone, &complete), 3);
+    assert_true(complete);
+    assert_true(gone[0].uid == 2 && gone[0].mid == rows[1].mid);
+    assert_true(gone[1].uid == 4 && gone[1].mid == rows[3].mid);
+    assert_true(gone[2].uid == 1 && gone[2].mid == rows[0].mid);
+    gone_since(f, 0, 2, gone, &complete);
+    assert_false(complete);
+}
+
+static void what_the_log_has_forgotten_left_it_is_not_known(void **state)
+{
+    struct fixture *f = *state;
+    struct store_gone gone[9];
+    bool complete;
+
+    for (int i = 0; i < 100; i++)
+        bed_append_many(&f->bed, SPECIAL_INBOX, 1, 0);
+    gone_since(f, 0, 9, gone, &complete);
+    assert_false(complete);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +471,9 @@ int main(void)
         cmocka_unit_test(older_entries_are_read),
         cmocka_unit_test(cut_entries_do_no_harm),
         cmocka_unit_test(lists_of_mids_come_back),
+        cmocka_unit_test_setup_teardown(what_left_a_folder_is_known_by_its_mid, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_log_has_forgotten_left_it_is_not_known,
+                                        setup_short, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,7 +98,8 @@ static void fill_access(struct bed *bed)
     assert_ok(store_run(bed->mb, &search.op));
     store_set_search_criteria_init(&criteria);
     criteria.fid = search.fid;
-    criteria.criteria = (struct store_search_criteria){S("x"), (uint64_t[]){SPECIAL_INBOX}, 1, 4};
+    criteria.criteria = (struct store_search_criteria){
+        .restriction = S("x"), .scope = (uint64_t[]){SPECIAL_INBOX}, .n_scope = 1, .flags = 4};
     assert_ok(store_run(bed->mb, &criteria.op));
 }
 
