@@ -505,6 +505,7 @@ static const struct computed table[] = {
     {PR_LAST_MODIFICATION_TIME,     OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_DEFAULT, get_changed},
     {PR_LOCAL_COMMIT_TIME,          OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_changed},
     {PR_SEARCH_KEY,                 OBJECT_MESSAGE,                 COMPUTED_DEFAULT, get_search_key},
+    {PR_CONVERSATION_ID,            OBJECT_MESSAGE,                 COMPUTED_FIXED,   conversation_id},
     {PR_ENTRY_ID,                   OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_entry_id},
     {PR_RECORD_KEY,                 OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_entry_id},
     {PR_RECORD_KEY,                 OBJECT_MAILBOX,                 COMPUTED_FIXED,   get_mailbox_guid},

@@ -44,6 +44,10 @@ const struct computed *computed_find(enum store_object_kind kind, uint32_t tag);
 /* The next one that objects of this kind have; `before` NULL: the first. NULL: no more. */
 const struct computed *computed_next(enum store_object_kind kind, const struct computed *before);
 
+/* PidTagConversationId: conversation.c. */
+struct err conversation_id(struct store_object *object, uint32_t tag,
+                           struct prop_value *out) MUST_USE;
+
 /* PidTagMessageFlags ([MS-OXCMSG] 2.2.1.6). */
 enum {
     MF_READ = 0x1,

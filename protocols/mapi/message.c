@@ -697,6 +697,11 @@ static bool is_stored(const struct mapi_object *object)
     return object->kind == MAPI_MESSAGE && message_is_stored((const struct mapi_message *)object);
 }
 
+uint64_t mapi_message_folder(const struct mapi_object *object)
+{
+    return is_stored(object) ? ((const struct mapi_message *)object)->fid : 0;
+}
+
 uint32_t mapi_message_get(struct rop_call *call, struct store_read *rd, struct mapi_object *object,
                           uint32_t tag, struct store_prop *out)
 {

@@ -45,6 +45,9 @@ enum { COPY_RECIPIENTS = 1, COPY_PARTS = 2 };
 uint32_t mapi_message_copy(struct rop_call *call, struct mapi_object *from, struct mapi_object *to,
                            unsigned what);
 
+/* The FID of the folder in which a message is stored; 0: it is not, or is part of another one. */
+uint64_t mapi_message_folder(const struct mapi_object *object);
+
 /* May it be changed? */
 bool mapi_message_is_writable(const struct mapi_object *object);
 

@@ -51,7 +51,21 @@ void props_end(struct props *props)
 
 /* ---- reading ---- */
 
-uint32_t props_get(struct props *p, uint32_t tag, struct store_prop *out)
+/* Somebody else than the owner is told what he may do himself. */
+static void tell_own_rights(struct props *p, struct store_prop *out)
+{
+    bool of_folder = p->object->kind == MAPI_FOLDER;
+
+    if (!mapi_tells_rights(out->tag) || p->object->logon->owner)
+        return;
+    uint64_t fid = of_folder ? stored_id(p->object) : mapi_message_folder(p->object);
+
+    if (fid)
+        out->value.number = mapi_rights_told(
+            out->tag, mapi_rights(p->object->logon, p->rd, fid, p->call->arena), of_folder);
+}
+
+static uint32_t get_any(struct props *p, uint32_t tag, struct store_prop *out)
 {
     uint32_t text = prop_as_unicode(tag);
 
@@ -68,6 +82,15 @@ uint32_t props_get(struct props *p, uint32_t tag, struct store_prop *out)
 
     if (ec == EC_NOT_FOUND && p->object->kind == MAPI_LOGON)
         ec = logon_prop_get(p, text, out);
+    return ec;
+}
+
+uint32_t props_get(struct props *p, uint32_t tag, struct store_prop *out)
+{
+    uint32_t ec = get_any(p, tag, out);
+
+    if (!ec)
+        tell_own_rights(p, out);
     return ec;
 }
 
@@ -92,13 +115,22 @@ static uint32_t list_logon(struct props *p, struct store_prop **out, size_t *n)
     return EC_SUCCESS;
 }
 
-uint32_t props_list(struct props *p, struct store_prop **out, size_t *n)
+static uint32_t list_any(struct props *p, struct store_prop **out, size_t *n)
 {
     if (is_message(p->object))
         return mapi_message_list(p->call, p->rd, p->object, out, n);
     uint32_t ec = mapi_ec_of(store_object_list(p->stored, out, n));
 
     return ec || p->object->kind != MAPI_LOGON ? ec : list_logon(p, out, n);
+}
+
+uint32_t props_list(struct props *p, struct store_prop **out, size_t *n)
+{
+    uint32_t ec = list_any(p, out, n);
+
+    for (size_t i = 0; i < *n && !ec; i++)
+        tell_own_rights(p, &(*out)[i]);
+    return ec;
 }
 
 uint32_t props_load(struct props *p, struct store_prop *prop, uint64_t max)

@@ -25,6 +25,38 @@ uint32_t mapi_rights(const struct mapi_logon *logon, struct store_read *rd, uint
     return rights;
 }
 
+bool mapi_tells_rights(uint32_t tag)
+{
+    return prop_id(tag) == PR_ACCESS >> 16 || prop_id(tag) == PR_RIGHTS >> 16;
+}
+
+/* [MS-OXCPRPT] 2.2.1.1, from [MS-OXCPERM] 2.2.7 */
+static int64_t access_of(uint32_t rights, bool of_folder)
+{
+    static const struct {
+        uint32_t bit, of_folder, of_message;
+    } bits[] = {
+        {0x01, RIGHT_OWNER, RIGHT_OWNER | RIGHT_EDIT_ANY},                  /* modify */
+        {0x02, RIGHT_OWNER | RIGHT_READ_ANY, RIGHT_OWNER | RIGHT_READ_ANY}, /* read */
+        {0x04, RIGHT_OWNER, RIGHT_OWNER | RIGHT_DELETE_ANY},                /* delete */
+        {0x08, RIGHT_OWNER | RIGHT_CREATE_SUBFOLDER, 0},                    /* folders in it */
+        {0x10, RIGHT_OWNER | RIGHT_CREATE, 0},                              /* messages */
+        {0x20, RIGHT_OWNER, 0},                                             /* associated ones */
+    };
+    uint32_t access = 0;
+
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        if (rights & (of_folder ? bits[i].of_folder : bits[i].of_message))
+            access |= bits[i].bit;
+    return access;
+}
+
+int64_t mapi_rights_told(uint32_t tag, uint32_t rights, bool of_folder)
+{
+    return prop_id(tag) == PR_ACCESS >> 16 ? access_of(rights, of_folder)
+                                           : rights & ~(uint32_t)RIGHTS_FREE_BUSY;
+}
+
 uint32_t mapi_require(struct rop_call *call, uint64_t fid, uint32_t rights, uint32_t ec)
 {
     struct store_read *rd;

@@ -32,6 +32,11 @@ enum mapi_right {
 uint32_t mapi_rights(const struct mapi_logon *logon, struct store_read *rd, uint64_t fid,
                      struct arena *in);
 
+/* PidTagAccess, PidTagRights: what the store tells of them is the owner's. */
+bool mapi_tells_rights(uint32_t tag);
+/* What one of them is for who has these rights in a folder, or on the messages in it. */
+int64_t mapi_rights_told(uint32_t tag, uint32_t rights, bool of_folder);
+
 /* EC_SUCCESS: who logged on has one of `rights`; else `ec`. With a snapshot of its own. */
 uint32_t mapi_require(struct rop_call *call, uint64_t fid, uint32_t rights, uint32_t ec);
 

@@ -105,12 +105,15 @@ static uint32_t get_contents_table(struct rop_call *call)
     const struct rop_get_contents_table *rq = call->fields;
     struct rop_get_contents_table_reply *reply = call->reply;
 
-    if (rq->flags & TABLE_CONVERSATION_MEMBERS)
-        return EC_NOT_SUPPORTED;
-    if (rq->flags & ~(TABLE_ASSOCIATED | TABLE_DEFERRED_ERRORS | TABLE_NO_NOTIFICATIONS |
-                      TABLE_SOFT_DELETES | TABLE_UNICODE))
-        return EC_INVALID_PARAMETER;
     const struct mapi_folder *folder = (const struct mapi_folder *)call->object;
+
+    if (rq->flags & ~(TABLE_ASSOCIATED | TABLE_DEFERRED_ERRORS | TABLE_NO_NOTIFICATIONS |
+                      TABLE_SOFT_DELETES | TABLE_UNICODE | TABLE_CONVERSATION_MEMBERS))
+        return EC_INVALID_PARAMETER;
+    /* Conversations are those of the mailbox: on its root, and of messages that are there. */
+    if (rq->flags & TABLE_CONVERSATION_MEMBERS &&
+        (folder->fid != SPECIAL_ROOT || rq->flags & (TABLE_ASSOCIATED | TABLE_SOFT_DELETES)))
+        return EC_NOT_SUPPORTED;
     uint32_t ec = mapi_require(call, folder->fid, RIGHT_READ_ANY | RIGHT_OWNER, EC_ACCESS_DENIED);
 
     return ec ? ec : open_table(call, table_new(call, TABLE_CONTENTS), rq->flags, &reply->rows);
@@ -221,7 +224,7 @@ static const uint32_t contents_columns[] = {
     PR_LAST_VERB_EXECUTED, PR_LAST_VERB_TIME, PR_INTERNET_ARTICLE_NUMBER, PR_CREATION_TIME,
     PR_LAST_MODIFICATION_TIME, PR_LOCAL_COMMIT_TIME, PR_DELIVERY_TIME, PR_CLIENT_SUBMIT_TIME,
     PR_EXPIRY_TIME, PR_REPLY_TIME, PR_SUBJECT, PR_SUBJECT_PREFIX, PR_NORMALIZED_SUBJECT,
-    PR_CONVERSATION_TOPIC, PR_CONVERSATION_INDEX, PR_IMPORTANCE, PR_PRIORITY, PR_SENSITIVITY,
+    PR_CONVERSATION_TOPIC, PR_CONVERSATION_INDEX, PR_CONVERSATION_ID, PR_IMPORTANCE, PR_PRIORITY, PR_SENSITIVITY,
     PR_SENDER_NAME, PR_SENDER_EMAIL, PR_SENDER_ADDRESS_TYPE, PR_SENDER_ENTRY_ID,
     PR_SENDER_SEARCH_KEY, PR_SENDER_SMTP_ADDRESS, PR_SENT_REPRESENTING_NAME,
     PR_SENT_REPRESENTING_EMAIL, PR_SENT_REPRESENTING_ADDRESS_TYPE, PR_SENT_REPRESENTING_ENTRY_ID,

@@ -158,9 +158,23 @@ static uint32_t seek_bookmark_now(struct rop_call *call, struct mapi_table *t,
     return EC_SUCCESS;
 }
 
+/* One that RopResetTable made invalid is that, though there are no columns any more (3.2.5.10). */
+static bool was_made(const struct mapi_table *t, struct slice bytes)
+{
+    struct wire w = wire_of(bytes, NULL);
+    uint32_t number = wire_u32(&w);
+
+    return bytes.len == 4 && number > 0 && number <= t->last_bookmark;
+}
+
 uint32_t rop_seek_bookmark(struct rop_call *call)
 {
+    const struct rop_seek_bookmark *rq = call->fields;
     uint32_t ec = table_check(call, TABLE_CONTENTS | TABLE_HIERARCHY, true);
+
+    if (ec == EC_NULL_OBJECT && !find_bookmark(table_of(call), rq->bookmark) &&
+        was_made(table_of(call), rq->bookmark))
+        ec = EC_INVALID_BOOKMARK;
 
     return ec ? table_stop_on(call, ec) : table_use(call, seek_bookmark_now);
 }

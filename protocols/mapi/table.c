@@ -302,7 +302,7 @@ static uint32_t refresh_contents(struct mapi_table *t, struct store_read *rd, bo
         return EC_SUCCESS; /* it has none, and is empty */
     if (failed(e))
         return mapi_ec_of(e);
-    if (folder.search)
+    if (folder.search || table_is_of_conversations(t))
         return refresh_search(t, rd, &folder, more);
     t->place = folder.fid;
     if (!table_is_plain(t))

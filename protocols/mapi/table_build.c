@@ -108,16 +108,15 @@ static uint32_t collect_frozen(struct mapi_table *t, struct table_build *b, stru
 {
     struct message_row message;
     struct err e = OK;
-    bool opened;
 
-    for (uint32_t spent = 0; spent < TURN && !failed(e); spent += EXPENSIVE_ROW) {
+    for (uint32_t spent = 0; spent < TURN && !failed(e); spent += OPENED_ROW) {
         e = table_search_next_frozen(t, rd, &message);
         if (e.code == ERR_NOT_FOUND) {
             collected(t, b);
             return EC_SUCCESS;
         }
         if (!failed(e))
-            e = collect_row(t, b, rd, &message, &opened);
+            e = collect_row(t, b, rd, &message, &spent);
     }
     return mapi_ec_of(e);
 }

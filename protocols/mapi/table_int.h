@@ -171,6 +171,13 @@ struct mapi_table {
     uint32_t last_bookmark;
 };
 
+/* Of the messages of a mailbox, for who restricts it to a conversation ([MS-OXCFOLD] 2.2.1.14.1).
+ */
+static inline bool table_is_of_conversations(const struct mapi_table *t)
+{
+    return t->kind == TABLE_CONTENTS && t->flags & TABLE_CONVERSATION_MEMBERS;
+}
+
 static inline bool table_is_plain(const struct mapi_table *t)
 {
     return t->kind == TABLE_CONTENTS && !t->n_orders && !t->restriction && !t->instances_of &&

@@ -1,4 +1,5 @@
 /* table_row.c - what is in a row: properties, those that only tables have, and their wire form. */
+#include "protocols/mapi/rights.h"
 #include "protocols/mapi/table_int.h"
 #include "store/mapi/codepage.h"
 #include "store/mime/mime.h"
@@ -303,6 +304,19 @@ static bool size_get(const struct table_row *row, uint32_t tag, struct prop *out
                        row->message.size < INT32_MAX ? row->message.size : INT32_MAX);
 }
 
+static bool give_rights(const struct table_row *row, uint32_t tag, struct prop *out)
+{
+    const struct mapi_table *t = row->table;
+    bool of_folder = t->kind == TABLE_HIERARCHY;
+    uint32_t rights =
+        mapi_rights(t->object.logon, row->rd, of_folder ? row->id : folder_of(t), row->in);
+
+    if (!of_folder && prop_id(tag) != PR_ACCESS >> 16)
+        return false;
+    return give_number(out, PROP_TAG(prop_id(tag), PROP_INT32),
+                       (uint64_t)mapi_rights_told(tag, rights, of_folder));
+}
+
 static bool row_get(struct match_source *self, uint32_t tag, struct prop *out)
 {
     struct table_row *row = (struct table_row *)self;
@@ -320,6 +334,8 @@ static bool row_get(struct match_source *self, uint32_t tag, struct prop *out)
             *out = *p;
         return p != NULL;
     }
+    if (mapi_tells_rights(tag) && !row->table->object.logon->owner)
+        return give_rights(row, tag, out);
     if (row->table->kind == TABLE_CONTENTS && prop_id(tag) == PR_MESSAGE_SIZE >> 16)
         return size_get(row, tag, out);
     return (row->table->kind == TABLE_CONTENTS && row_field(row, prop_id(tag), out)) ||

@@ -88,6 +88,8 @@ static void settle_scope(struct table_search *s)
 {
     size_t n = 0;
 
+    if (s->n_scope == 0)
+        return;
     qsort(s->scope, s->n_scope, sizeof *s->scope, order_fids);
     for (size_t i = 0; i < s->n_scope; i++)
         if (n == 0 || s->scope[n - 1] != s->scope[i])
@@ -144,10 +146,42 @@ static void take_found(struct table_search *s, struct slice mids)
     sort_found(s);
 }
 
-struct err table_search_begin(struct mapi_table *t, struct store_read *rd)
+/* Of a table of conversations: every message of the mail. */
+static struct err begin_conversations(struct table_search *s, struct store_read *rd, size_t *cap)
+{
+    struct store_folder mail;
+    struct err e = store_folder_special(rd, SPECIAL_IPM_SUBTREE, &mail);
+
+    if (!failed(e))
+        add_scope(s, cap, mail.fid);
+    s->recursive = true;
+    return e;
+}
+
+static struct err begin_criteria(struct mapi_table *t, struct store_read *rd, size_t *cap)
 {
     struct table_search *s = t->search;
     struct store_search_criteria criteria;
+    struct err e = store_search_criteria(rd, t->fid, &s->in, &criteria);
+
+    if (e.code == ERR_NOT_FOUND)
+        return OK; /* none were set: it is empty */
+    if (failed(e))
+        return e;
+    s->frozen = search_is_frozen(&criteria);
+    if (s->frozen) {
+        take_found(s, criteria.mids);
+        return OK;
+    }
+    s->recursive = criteria.flags & SEARCH_RECURSIVE;
+    for (size_t i = 0; i < criteria.n_scope; i++)
+        add_scope(s, cap, criteria.scope[i]);
+    return read_wanted(t, criteria.restriction);
+}
+
+struct err table_search_begin(struct mapi_table *t, struct store_read *rd)
+{
+    struct table_search *s = t->search;
     struct mailbox_info info = {.counter = 0};
     size_t cap = 0;
 
@@ -157,20 +191,8 @@ struct err table_search_begin(struct mapi_table *t, struct store_read *rd)
     struct err e = store_mailbox_info(rd, &info);
     s->counter = info.counter;
     if (!failed(e))
-        e = store_search_criteria(rd, t->fid, &s->in, &criteria);
-    if (e.code == ERR_NOT_FOUND)
-        return OK; /* none were set: it is empty */
-    if (failed(e))
-        return e;
-    s->frozen = search_is_frozen(&criteria);
-    s->recursive = criteria.flags & SEARCH_RECURSIVE;
-    if (s->frozen) {
-        take_found(s, criteria.mids);
-        return OK;
-    }
-    e = read_wanted(t, criteria.restriction);
-    for (size_t i = 0; !failed(e) && i < criteria.n_scope; i++)
-        add_scope(s, &cap, criteria.scope[i]);
+        e = table_is_of_conversations(t) ? begin_conversations(s, rd, &cap)
+                                         : begin_criteria(t, rd, &cap);
     if (!failed(e) && s->recursive)
         e = add_below(s, rd, &cap);
     if (!failed(e))
@@ -182,7 +204,8 @@ struct err table_search_begin(struct mapi_table *t, struct store_read *rd)
 
 static bool is_in_scope(const struct table_search *s, uint64_t fid)
 {
-    return bsearch(&fid, s->scope, s->n_scope, sizeof *s->scope, order_fids) != NULL;
+    return s->n_scope > 0 &&
+           bsearch(&fid, s->scope, s->n_scope, sizeof *s->scope, order_fids) != NULL;
 }
 
 static bool concerns(const struct mapi_table *t, const struct store_event *event)

@@ -153,6 +153,8 @@ static inline uint32_t prop_as_unicode(uint32_t tag)
     X(PR_FOLLOWUP_ICON, 0x10950003, "FollowupIcon")                                                \
     X(PR_ATTRIBUTE_HIDDEN, 0x10F4000B, "AttributeHidden")                                          \
     X(PR_ROWID, 0x30000003, "Rowid")                                                               \
+    X(PR_CONVERSATION_ID, 0x30130102, "ConversationId")                                            \
+    X(PR_CONVERSATION_INDEX_TRACKING, 0x3016000B, "ConversationIndexTracking")                     \
     X(PR_DISPLAY_NAME, 0x3001001F, "DisplayName")                                                  \
     X(PR_ADDRESS_TYPE, 0x3002001F, "AddressType")                                                  \
     X(PR_EMAIL_ADDRESS, 0x3003001F, "EmailAddress")                                                \

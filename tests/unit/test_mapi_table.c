@@ -1,6 +1,8 @@
 /* Tables: [MS-OXCTABL], by what a client sees. */
 #include "base/mem.h"
 #include "protocols/mapi/notification.h"
+#include "protocols/mapi/table_int.h"
+#include "store/access.h"
 #include "tests/support/mapi.h"
 
 enum { LOGON, INBOX, TABLE, SUBTREE, OTHER };
@@ -489,6 +491,10 @@ static void sorting_and_resetting_make_bookmarks_invalid(void **state)
     assert_int_equal(mapi_do(bed, ROP_SeekRowBookmark, TABLE, 0, &rq, NULL), EC_INVALID_BOOKMARK);
     assert_int_equal(mapi_do(bed, ROP_ResetTable, TABLE, 0, zero, NULL), EC_SUCCESS);
     assert_int_equal(mapi_do(bed, ROP_QueryRows, TABLE, 0, zero, NULL), EC_NULL_OBJECT);
+    /* 3.2.5.10: one that became invalid is that; of one that never was nothing is known */
+    assert_int_equal(mapi_do(bed, ROP_SeekRowBookmark, TABLE, 0, &rq, NULL), EC_INVALID_BOOKMARK);
+    rq.bookmark = S("\7\0\0\0");
+    assert_int_equal(mapi_do(bed, ROP_SeekRowBookmark, TABLE, 0, &rq, NULL), EC_NULL_OBJECT);
 }
 
 /* 3.2.5.6, 3.2.5.7, 3.2.5.13 */
@@ -1080,6 +1086,147 @@ static void what_is_told_is_what_there_is(void **state)
     free(read);
 }
 
+/* What changes between the turns in which a table follows is in it, and where it belongs. */
+static void what_changes_while_a_table_follows_is_there(void **state)
+{
+    enum { MANY = 5000 };
+    struct mapi_bed *bed = *state;
+    static const struct sort_order orders[] = {{PR_READ, SORT_DESCENDING},
+                                               {PR_SUBJECT, SORT_ASCENDING}};
+    struct mapi_object *followed, *anew;
+    bool more = true;
+    int turns = 0;
+
+    fixture_deliver_many(bed->fx, FIXTURE_ALICE, S("Subject: x\r\n\r\ny\r\n"), MANY);
+    assert_int_equal(open_contents(bed, 0), MANY);
+    sort_by(bed, orders, 2, 0, 0);
+    position(bed, 0, MANY);
+    assert_int_equal(object_find(bed->context, bed->handles[TABLE], &followed), HANDLE_OPEN);
+    flag_some(bed, 4000, 4150, true);
+    for (; more; turns++) {
+        struct store_read *rd;
+
+        assert_ok(store_read_begin(bed->mailbox, &rd));
+        assert_int_equal(table_refresh((struct mapi_table *)followed, rd, &more), EC_SUCCESS);
+        store_read_end(rd);
+        if (turns == 0) {
+            assert_true(more);
+            flag_some(bed, 2380, 2480, true); /* among which places are looked for */
+        }
+    }
+    mapi_ask(bed, ROP_GetContentsTable, INBOX, OTHER, &(struct rop_get_contents_table){0});
+    mapi_ask(bed, ROP_SortTable, OTHER, OTHER,
+             &(struct rop_sort_table){.orders = {2, 0, 0, orders}});
+    mapi_ask(bed, ROP_QueryPosition, OTHER, OTHER, NULL);
+    mapi_run(bed);
+    assert_int_equal(object_find(bed->context, bed->handles[OTHER], &anew), HANDLE_OPEN);
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_equal(table_id((struct mapi_table *)followed, i),
+                         table_id((struct mapi_table *)anew, i));
+}
+
+/* ---- conversations ([MS-OXCFOLD] 2.2.1.14.1, 3.2.5.14) ---- */
+
+static void of_the_root_there_is_a_table_of_conversations(void **state)
+{
+    struct mapi_bed *bed = *state;
+    static const uint32_t tags[] = {PR_FOLDER_ID, PR_SUBJECT, PR_CONVERSATION_ID};
+    struct got got = {0};
+    const void *fields;
+
+    deliver(bed, "a@x", "lunch");
+    deliver(bed, "b@x", "Re: Lunch");
+    deliver(bed, "c@x", "dinner");
+    struct rop_get_contents_table rq = {.flags = 0x80};
+
+    assert_int_equal(mapi_do(bed, ROP_GetContentsTable, INBOX, TABLE, &rq, NULL), EC_NOT_SUPPORTED);
+    assert_int_equal(mapi_do(bed, ROP_OpenFolder, LOGON, SUBTREE,
+                             &(struct rop_open_folder){.folder = bed->folders[0]}, NULL),
+                     EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_GetContentsTable, SUBTREE, TABLE, &rq, &fields), EC_SUCCESS);
+    assert_int_equal(((const struct rop_get_contents_table_reply *)fields)->rows, 3);
+    assert_int_equal(set_columns(bed, tags, 3), EC_SUCCESS);
+    assert_int_equal(query(bed, 0, true, 9, &got), EC_SUCCESS);
+    assert_int_equal(got.n, 3);
+    assert_int_equal(got.rows[0][0].value.number, bed->inbox);
+    /* [MS-OXOMSG] 2.2.1.2: MD5 of the topic in upper case and UTF-16: of "LUNCH" */
+    struct slice lunch = S("\xAD\x42\xFC\xFA\xF0\x28\x63\x6C\x69\x2F\x09\xF7\x05\x7A\x46\x1F");
+    assert_true(slice_eq(got.rows[0][2].value.bytes, lunch));
+    assert_true(slice_eq(got.rows[1][2].value.bytes, lunch));
+    const struct restriction of_lunch = {.kind = RESTRICTION_PROPERTY,
+                                         .relop = RELOP_EQ,
+                                         .tag = PR_CONVERSATION_ID,
+                                         .value = {PR_CONVERSATION_ID, {.bytes = lunch}}};
+
+    assert_int_equal(restrict_to(bed, &of_lunch), EC_SUCCESS);
+    assert_string_equal(subjects(bed), "lunch,Re: Lunch");
+    rq.flags = 0x82;
+    assert_int_equal(mapi_do(bed, ROP_GetContentsTable, SUBTREE, OTHER, &rq, NULL),
+                     EC_NOT_SUPPORTED);
+}
+
+/* ---- what somebody else may do ([MS-OXCPRPT] 2.2.1.1, [MS-OXCPERM] 2.2.7) ---- */
+
+static void give_everybody(struct mapi_bed *bed, uint32_t rights)
+{
+    struct store_permission_change change = {
+        .how = PERMISSION_MODIFY, .permission = {.member = STORE_MEMBER_DEFAULT, .rights = rights}};
+    struct store_modify_permissions rq;
+
+    store_modify_permissions_init(&rq);
+    rq.fid = fixture_inbox(bed->mailbox);
+    rq.changes = &change;
+    rq.n = 1;
+    assert_ok(store_run(bed->mailbox, &rq.op));
+}
+
+static uint32_t told(struct mapi_bed *bed, uint8_t in, uint32_t tag)
+{
+    const void *fields;
+
+    bed->columns = (struct rop_numbers){1, &tag};
+    assert_int_equal(mapi_do(bed, ROP_GetPropertiesSpecific, in, 0,
+                             &(struct rop_get_properties){.tags = {1, &tag}}, &fields),
+                     EC_SUCCESS);
+    struct wire w = wire_of(((const struct rop_get_properties_reply *)fields)->row, &bed->arena);
+
+    assert_int_equal(wire_u8(&w), 0);
+    return wire_u32(&w);
+}
+
+static void somebody_else_is_told_what_he_may_do(void **state)
+{
+    struct mapi_bed *bed = *state;
+    static const struct {
+        uint32_t rights, folder, message;
+    } rows[] = {
+        {0x401, 0x02, 0x02}, /* to see and read */
+        {0x403, 0x12, 0x02}, /* and to put something there */
+        {0x4E1, 0x0A, 0x07}, /* to change and delete what is there, and to make folders */
+        {0x5FB, 0x3F, 0x07}, /* the owner's */
+    };
+    static const uint32_t tags[] = {PR_ACCESS, PR_MID};
+    struct mapi_object *logon;
+    struct got got = {0};
+    uint64_t mid = deliver(bed, "a@x", "one");
+    struct rop_open_message open = {.codepage = 0x0FFF, .folder = bed->inbox, .message = mid};
+
+    assert_int_equal(told(bed, INBOX, PR_ACCESS), 0x3F);
+    assert_int_equal(object_find(bed->context, bed->handles[LOGON], &logon), HANDLE_OPEN);
+    logon->logon->owner = false;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        give_everybody(bed, rows[i].rights);
+        assert_int_equal(told(bed, INBOX, PR_ACCESS), rows[i].folder);
+        assert_int_equal(told(bed, INBOX, PR_RIGHTS), rows[i].rights);
+        assert_int_equal(mapi_do(bed, ROP_OpenMessage, LOGON, OTHER, &open, NULL), EC_SUCCESS);
+        assert_int_equal(told(bed, OTHER, PR_ACCESS), rows[i].message);
+        open_contents(bed, 0);
+        assert_int_equal(set_columns(bed, tags, 2), EC_SUCCESS);
+        assert_int_equal(query(bed, 0, true, 9, &got), EC_SUCCESS);
+        assert_int_equal(got.rows[0][0].value.number, rows[i].message);
+    }
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -1109,6 +1256,9 @@ int main(void)
         T(each_value_has_a_row),
         T(a_table_that_follows_is_as_one_made_anew),
         T(what_is_told_is_what_there_is),
+        T(what_changes_while_a_table_follows_is_there),
+        T(of_the_root_there_is_a_table_of_conversations),
+        T(somebody_else_is_told_what_he_may_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
