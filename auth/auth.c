@@ -42,7 +42,7 @@ struct err auth_new(const struct auth_config *config, struct auth_source *source
     bool started = !failed(e);
     if (started) {
         auth->cache = verify_cache_new(CACHE_SLOTS);
-        auth->backoff = backoff_new(BACKOFF_ENTRIES);
+        auth->backoff = backoff_new(BACKOFF_ENTRIES, config->server_secret);
         auth->sessions = sessions_new();
         auth->pool = pool_new(thread_count(config),
                               config->max_waiting ? config->max_waiting : DEFAULT_WAITING);
@@ -159,6 +159,21 @@ size_t auth_lift(struct auth *auth, const struct sockaddr_storage *address, stru
     settings_unref(settings);
     arena_done(&arena);
     return n;
+}
+
+void auth_penalties_save(struct auth *auth, struct buf *out)
+{
+    backoff_save(auth->backoff, auth->now(), out);
+}
+
+struct err auth_penalties_load(struct auth *auth, struct slice saved)
+{
+    return backoff_load(auth->backoff, auth->now(), saved);
+}
+
+uint64_t auth_penalties_changes(struct auth *auth)
+{
+    return backoff_changes(auth->backoff);
 }
 
 /* ---- names and sessions ---- */

@@ -349,6 +349,18 @@ void auth_throttled(struct auth *auth, void (*each)(void *ctx, const struct auth
  */
 size_t auth_lift(struct auth *auth, const struct sockaddr_storage *address, struct slice name);
 
+/*
+ * What is counted, so that a restart forgives nobody: written down, and taken over by the next
+ * process of the same server_secret. It holds addresses, keyed hashes, and the names for which
+ * somebody must wait; nothing of any secret. What has gone by meanwhile is forgiven as if the
+ * process had lived.
+ */
+void auth_penalties_save(struct auth *auth, struct buf *out);
+/* Before the first attempt. ERR_INVALID: damaged; what was whole of it is taken. */
+struct err auth_penalties_load(struct auth *auth, struct slice saved) MUST_USE;
+/* Another number: there is something new to write down. Any thread. */
+uint64_t auth_penalties_changes(struct auth *auth);
+
 /* ---- names and secrets ---- */
 
 /*

@@ -166,7 +166,7 @@ struct err verify_renew(const struct auth_settings *settings, struct auth_source
 
 struct backoff;
 
-struct backoff *backoff_new(size_t max_entries);
+struct backoff *backoff_new(size_t max_entries, const uint8_t server_secret[32]);
 void backoff_free(struct backoff *backoff);
 
 /* Must this client wait before he may try this account? Times are of a monotonic clock. */
@@ -186,6 +186,11 @@ void backoff_each(struct backoff *backoff, uint64_t now_ms,
 /* Forget what was counted for the place, for the name, or for all (both NULL). See auth_lift(). */
 size_t backoff_lift(struct backoff *backoff, const struct auth_place *place,
                     const struct slice *name, uint64_t now_ms);
+
+/* See auth_penalties_save(). */
+void backoff_save(struct backoff *backoff, struct clock now, struct buf *out);
+struct err backoff_load(struct backoff *backoff, struct clock now, struct slice saved) MUST_USE;
+uint64_t backoff_changes(struct backoff *backoff);
 
 /* ---- sessions ---- */
 

@@ -15,11 +15,12 @@
  * same wrong secret sent again, by a phone that was not told of the new one, counts once.
  *
  * Memory is bounded: the entry that was unused longest goes. Secrets are kept as keyed hashes only,
- * and so are names until somebody must wait for them; the key is random and dies with the process.
+ * and so are names until somebody must wait for them. What is counted can be written down and taken
+ * over by the next process, so the key is the server's own; hashes of secrets are never written,
+ * for a wrong secret is often nearly the right one.
  */
-#include <openssl/rand.h>
-
 #include "auth/auth_int.h"
+#include "base/crc32c.h"
 #include "base/mem.h"
 
 enum {
@@ -64,6 +65,7 @@ struct backoff {
     uint8_t key[32];
     struct table failures; /* addresses, names, pairs */
     struct table good;     /* pairs, apart: a storm of failures does not push them out */
+    uint64_t changes;
 };
 
 /* ---- a bounded table that forgets what was unused longest ---- */
@@ -266,13 +268,12 @@ static void keep_name(struct entry *e, struct slice name)
 
 /* ---- what the header promises ---- */
 
-struct backoff *backoff_new(size_t max_entries)
+struct backoff *backoff_new(size_t max_entries, const uint8_t server_secret[32])
 {
     struct backoff *b = mem_new(sizeof *b);
 
     pthread_mutex_init(&b->mutex, NULL);
-    if (RAND_bytes(b->key, sizeof b->key) != 1)
-        abort();
+    auth_hmac(server_secret, (const struct slice[]){S("back-off")}, 1, b->key);
     table_init(&b->failures, max_entries);
     table_init(&b->good, max_entries);
     return b;
@@ -317,6 +318,7 @@ void backoff_failed(struct backoff *backoff, struct auth_place place, struct sli
     uint64_t hash = secret_hash(backoff, name, secret);
 
     pthread_mutex_lock(&backoff->mutex);
+    backoff->changes++;
     struct entry *pair = use_pair(backoff, &k, place);
     if (!seen_before(pair, hash)) {
         struct entry *all = use_name(backoff, &k);
@@ -343,6 +345,7 @@ void backoff_succeeded(struct backoff *backoff, struct auth_place place, struct 
     struct keys k = keys_of(backoff, place, name);
 
     pthread_mutex_lock(&backoff->mutex);
+    backoff->changes++;
     table_use(&backoff->good, k.pair)->good_ms = now_ms;
     struct entry *pair = table_find(&backoff->failures, k.pair);
     if (pair)
@@ -396,6 +399,7 @@ size_t backoff_lift(struct backoff *backoff, const struct auth_place *place,
     if (name)
         auth_hmac(backoff->key, (const struct slice[]){S("name"), *name}, 2, name_key);
     pthread_mutex_lock(&backoff->mutex);
+    backoff->changes++;
     for (struct entry *e = backoff->failures.newest, *older; e; e = older) {
         older = e->older;
         if (place && (e->of == OF_NAME || memcmp(&e->place, place, sizeof *place) != 0))
@@ -407,4 +411,194 @@ size_t backoff_lift(struct backoff *backoff, const struct auth_place *place,
     }
     pthread_mutex_unlock(&backoff->mutex);
     return n;
+}
+
+/* ---- written down, and taken over ----
+ *
+ * A head and one row for each entry, the oldest first; numbers are big-endian. Times are ages: the
+ * clock of another process is another.
+ *
+ *   head     "GPBO", form u8, when it was written (FILETIME) u64, rows u32
+ *   failure  kind u8, key[16], place, name key[16], count u64, wait left u64, name u16 + bytes
+ *   good     'g', key[16], age u64
+ *   end      CRC-32C of all that u32
+ */
+
+enum { SAVED_FORM = 1, SAVED_HEAD = 4 + 1 + 8 + 4, SAVED_CRC = 4, WORTH_KEEPING = ONE / 4 };
+
+static const char kinds[] = {[OF_ADDRESS] = 'a', [OF_NAME] = 'n', [OF_PAIR] = 'p'};
+
+static void put_number(struct buf *out, uint64_t n, unsigned bytes)
+{
+    while (bytes-- > 0)
+        buf_putc(out, (uint8_t)(n >> (8 * bytes)));
+}
+
+static bool put_failure(struct buf *out, const struct entry *e, uint64_t now_ms)
+{
+    struct entry now = *e;
+    struct slice name = slice_str(e->name);
+    uint64_t wait = e->until_ms > now_ms ? e->until_ms - now_ms : 0;
+
+    decay(&now, now_ms);
+    if (now.count < WORTH_KEEPING && wait == 0)
+        return false;
+    buf_putc(out, (uint8_t)kinds[e->of]);
+    buf_put(out, slice_of(e->key, KEY));
+    buf_put(out, slice_of(e->place.bytes, sizeof e->place.bytes));
+    buf_put(out, slice_of(e->name_key, KEY));
+    put_number(out, now.count, 8);
+    put_number(out, wait, 8);
+    put_number(out, name.len, 2);
+    buf_put(out, name);
+    return true;
+}
+
+static bool put_good(struct buf *out, const struct entry *e, uint64_t now_ms)
+{
+    uint64_t age = now_ms - e->good_ms;
+
+    if (age >= good_for_ms)
+        return false;
+    buf_putc(out, 'g');
+    buf_put(out, slice_of(e->key, KEY));
+    put_number(out, age, 8);
+    return true;
+}
+
+static uint32_t put_table(struct buf *out, const struct table *t, uint64_t now_ms,
+                          bool (*put)(struct buf *out, const struct entry *e, uint64_t now_ms))
+{
+    uint32_t n = 0;
+
+    for (const struct entry *e = t->oldest; e; e = e->newer)
+        n += put(out, e, now_ms);
+    return n;
+}
+
+void backoff_save(struct backoff *backoff, struct clock now, struct buf *out)
+{
+    struct buf rows = buf_make(out->max);
+    uint32_t n;
+
+    pthread_mutex_lock(&backoff->mutex);
+    n = put_table(&rows, &backoff->failures, now.mono_ms, put_failure);
+    n += put_table(&rows, &backoff->good, now.mono_ms, put_good);
+    pthread_mutex_unlock(&backoff->mutex);
+    buf_puts(out, "GPBO");
+    buf_putc(out, SAVED_FORM);
+    put_number(out, now.wall, 8);
+    put_number(out, n, 4);
+    buf_put(out, buf_slice(&rows));
+    put_number(out, crc32c(0, buf_slice(out)), 4);
+    if (rows.failed)
+        out->failed = true;
+    buf_done(&rows);
+}
+
+static uint64_t take_number(struct slice *from, unsigned bytes)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < bytes && i < from->len; i++)
+        n = n << 8 | from->ptr[i];
+    *from = slice_from(*from, bytes);
+    return n;
+}
+
+/* False: there are not so many. */
+static bool take_bytes(struct slice *from, size_t n, struct slice *out)
+{
+    if (from->len < n)
+        return false;
+    *out = slice_head(*from, n);
+    *from = slice_from(*from, n);
+    return true;
+}
+
+/* So much time went by since it was written. */
+struct taking {
+    struct backoff *backoff;
+    uint64_t now_ms, gone_ms;
+};
+
+static bool take_failure(const struct taking *t, enum counted of, struct slice *from)
+{
+    struct slice key, place, name_key, name;
+
+    if (!take_bytes(from, KEY, &key) ||
+        !take_bytes(from, sizeof((struct auth_place *)NULL)->bytes, &place) ||
+        !take_bytes(from, KEY, &name_key) || from->len < 8 + 8 + 2)
+        return false;
+    struct entry read = {.count = take_number(from, 8)};
+    uint64_t wait = take_number(from, 8);
+    if (!take_bytes(from, (size_t)take_number(from, 2), &name))
+        return false;
+    decay(&read, t->gone_ms);
+    struct entry *e = table_use(&t->backoff->failures, key.ptr);
+    e->of = of;
+    memcpy(e->place.bytes, place.ptr, place.len);
+    memcpy(e->name_key, name_key.ptr, KEY);
+    e->count = read.count;
+    e->counted_ms = t->now_ms;
+    e->until_ms = wait > t->gone_ms ? t->now_ms + (wait - t->gone_ms) : 0;
+    if (name.len)
+        keep_name(e, name);
+    return true;
+}
+
+static bool take_good(const struct taking *t, struct slice *from)
+{
+    struct slice key;
+
+    if (!take_bytes(from, KEY, &key) || from->len < 8)
+        return false;
+    uint64_t age = take_number(from, 8) + t->gone_ms;
+    if (age < good_for_ms) /* it may be older than the clock: ages are taken modulo 2^64 */
+        table_use(&t->backoff->good, key.ptr)->good_ms = t->now_ms - age;
+    return true;
+}
+
+static bool take_row(const struct taking *t, struct slice *from)
+{
+    char kind = (char)take_number(from, 1);
+
+    if (kind == 'g')
+        return take_good(t, from);
+    for (size_t of = 0; of < sizeof kinds; of++)
+        if (kinds[of] == kind)
+            return take_failure(t, (enum counted)of, from);
+    return false;
+}
+
+struct err backoff_load(struct backoff *backoff, struct clock now, struct slice saved)
+{
+    struct slice rest = slice_from(saved, 4);
+    bool good = saved.len >= SAVED_HEAD + SAVED_CRC && slice_starts(saved, S("GPBO"));
+
+    if (good) {
+        struct slice end = slice_from(saved, saved.len - SAVED_CRC);
+
+        good = crc32c(0, slice_head(saved, saved.len - SAVED_CRC)) == take_number(&end, 4) &&
+               take_number(&rest, 1) == SAVED_FORM;
+    }
+    if (!good)
+        return ERR(ERR_INVALID, "the penalties that were written down are damaged");
+    uint64_t written = take_number(&rest, 8), n = take_number(&rest, 4);
+    struct taking t = {backoff, now.mono_ms,
+                       now.wall > written ? (now.wall - written) / (FILETIME_SECOND / 1000) : 0};
+    rest = slice_head(rest, rest.len - SAVED_CRC);
+    pthread_mutex_lock(&backoff->mutex);
+    while (good && n-- > 0)
+        good = take_row(&t, &rest);
+    pthread_mutex_unlock(&backoff->mutex);
+    return good ? OK : ERR(ERR_INVALID, "the penalties that were written down are not whole");
+}
+
+uint64_t backoff_changes(struct backoff *backoff)
+{
+    pthread_mutex_lock(&backoff->mutex);
+    uint64_t changes = backoff->changes;
+    pthread_mutex_unlock(&backoff->mutex);
+    return changes;
 }

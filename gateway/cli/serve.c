@@ -5,6 +5,7 @@
  * are to be, store, authentication, workers. SIGHUP takes a new configuration over, SIGTERM and
  * SIGINT let sessions finish.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -22,8 +23,12 @@
 #include "gateway/identity.h"
 #include "gateway/log_file.h"
 #include "gateway/mapi_directory.h"
+#include "gateway/penalties.h"
 #include "gateway/serving.h"
 #include "protocols/mapi/mapi.h"
+
+/* A process that is killed forgives what was counted in so long. */
+enum { SAVE_EVERY_S = 10 };
 
 struct daemon {
     const struct cli *cli;
@@ -41,6 +46,7 @@ struct daemon {
     struct tail *tail;
     struct logon_counters *logons;
     struct auth *auth;
+    struct penalties *penalties;
     struct figures *figures;
     struct control *control;
     struct mapi *mapi;
@@ -152,7 +158,10 @@ static bool open_auth(struct daemon *d)
     d->logons = logon_counters_new(tail_face(d->tail));
     e = auth_new(&d->config->auth, &d->source.source, logon_counters_face(d->logons), d->log,
                  &d->auth);
-    return failed(e) ? say(d, "authentication", e) : true;
+    if (failed(e))
+        return say(d, "authentication", e);
+    d->penalties = penalties_new(d->config->store.dir, d->auth, d->log);
+    return true;
 }
 
 static bool open_figures(struct daemon *d)
@@ -346,6 +355,18 @@ static void drain(struct daemon *d)
     pthread_join(another, NULL);
 }
 
+/* Meanwhile what is counted of attackers is written down. */
+static int await_signal(struct daemon *d)
+{
+    const struct timespec pause = {.tv_sec = SAVE_EVERY_S};
+    int which;
+
+    while ((which = sigtimedwait(&d->signals, NULL, &pause)) < 0)
+        if (errno == EAGAIN)
+            penalties_save(d->penalties);
+    return which;
+}
+
 static void run(struct daemon *d)
 {
     int which;
@@ -362,7 +383,7 @@ static void run(struct daemon *d)
               log_str("instance", net_server_instance(d->server)), log_number("pid", getpid()),
               log_number("listeners", (int64_t)d->config->net.n_listeners));
     sd_notify(0, "READY=1");
-    while (sigwait(&d->signals, &which) == 0 && which == SIGHUP)
+    while ((which = await_signal(d)) == SIGHUP)
         reload(d);
     sd_notify(0, "STOPPING=1");
     log_event(d->log, LOG_LEVEL_INFO, "server.drain", log_number("signal", which));
@@ -391,6 +412,7 @@ static void stop(struct daemon *d)
     transport_stop(d->transport);
     if (d->server && d->store)
         await_answers(d);
+    penalties_free(d->penalties);
     auth_free(d->auth); /* whoever sends or is executed still asks it for accounts */
     if (d->server)
         net_server_settle(d->server);

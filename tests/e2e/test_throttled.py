@@ -2,6 +2,7 @@
 import itertools
 import json
 import os
+import signal
 import socket
 
 import pytest
@@ -67,6 +68,33 @@ def test_who_waits_is_told_and_who_is_lifted_gets_in(g):
     assert throttled(g) == {("127.0.0.4", EVIL)}
     g.command("auth", "lift", "--all")
     assert throttled(g) == set()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_who_must_wait_waits_after_a_restart_too(g, how):
+    wait_long(g, ("127.0.0.2", "alice"))
+    penalties = g.dir / "store" / "penalties"
+    gates.until(lambda: how == signal.SIGTERM or penalties.exists(), "what is counted to be written down")
+    before = rows(g)
+    g.stop(how)
+    assert os.stat(penalties).st_mode & 0o777 == 0o600
+    g.start()
+    (after,) = [row for row in rows(g) if row["name"] == "alice"]
+    assert after["failures"] >= before[0]["failures"] - 1 >= 4 and after["wait_ms"] > 0
+    assert attempt(g, "127.0.0.2", "alice", "secret").startswith("-ERR [SYS/TEMP]")
+    assert attempt(g, "127.0.0.3", "alice", "secret").startswith("+OK")
+    g.command("auth", "lift", "--all")
+    g.stop()
+    g.start()
+    assert attempt(g, "127.0.0.2", "alice", "secret").startswith("+OK")
+
+
+def test_penalties_that_are_damaged_keep_nobody_from_starting(g):
+    g.stop()
+    (g.dir / "store" / "penalties").write_bytes(b"GPBO\x01 and nonsense")
+    g.start()
+    assert "penalties.lost" in g.log_text()
+    assert attempt(g, "127.0.0.2", "alice", "secret").startswith("+OK")
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "--user", "alice"]])

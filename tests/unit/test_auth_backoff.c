@@ -12,6 +12,7 @@ static struct auth_place at(uint32_t n)
 }
 
 static const uint64_t minute = 60 * 1000;
+static const uint8_t server_secret[32] = {1, 2, 3};
 
 /* `n` different wrong secrets. */
 static void guess(struct backoff *b, struct auth_place place, struct slice name, unsigned n,
@@ -29,7 +30,7 @@ static void guess(struct backoff *b, struct auth_place place, struct slice name,
 
 static void a_few_mistakes_cost_nothing(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
 
     (void)state;
     guess(b, at(1), S("alice"), 4, 0);
@@ -44,7 +45,7 @@ static void a_few_mistakes_cost_nothing(void **state)
 
 static void waiting_doubles_up_to_five_minutes_and_is_forgotten(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
     uint64_t now = 1000;
 
     (void)state;
@@ -62,7 +63,7 @@ static void waiting_doubles_up_to_five_minutes_and_is_forgotten(void **state)
 /* A phone that was not told of the new secret: 96 polls a day, and more. */
 static void the_same_wrong_secret_counts_once(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
 
     (void)state;
     for (int i = 0; i < 1000; i++)
@@ -79,7 +80,7 @@ static void the_same_wrong_secret_counts_once(void **state)
 
 static void an_address_that_tries_many_names_waits_for_all(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
 
     (void)state;
     for (int i = 0; i < 10; i++) {
@@ -96,7 +97,7 @@ static void an_address_that_tries_many_names_waits_for_all(void **state)
 /* security.md 23: the penalty as a weapon. */
 static void a_name_sprayed_from_a_thousand_addresses_lets_its_owner_in(void **state)
 {
-    struct backoff *b = backoff_new(10000);
+    struct backoff *b = backoff_new(10000, server_secret);
 
     (void)state;
     for (uint32_t i = 1; i <= 1000; i++)
@@ -110,7 +111,7 @@ static void a_name_sprayed_from_a_thousand_addresses_lets_its_owner_in(void **st
 
 static void an_office_behind_one_address_is_not_locked_out_by_a_colleague(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
 
     (void)state;
     backoff_succeeded(b, at(1), S("alice"), 0);
@@ -126,7 +127,7 @@ static void an_office_behind_one_address_is_not_locked_out_by_a_colleague(void *
 
 static void a_right_secret_forgives_the_wrong_ones_before_it(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
 
     (void)state;
     guess(b, at(1), S("alice"), 4, 0);
@@ -138,7 +139,7 @@ static void a_right_secret_forgives_the_wrong_ones_before_it(void **state)
 
 static void the_tables_stay_within_their_bound(void **state)
 {
-    struct backoff *b = backoff_new(10);
+    struct backoff *b = backoff_new(10, server_secret);
 
     (void)state;
     backoff_succeeded(b, at(1), S("alice"), 0);
@@ -152,10 +153,189 @@ static void the_tables_stay_within_their_bound(void **state)
     assert_false(backoff_refuses(b, at(1), S("alice"), 0));
     assert_true(backoff_refuses(b, at(1), S("bob"), 0));
     backoff_free(b);
-    b = backoff_new(0);
+    b = backoff_new(0, server_secret);
     guess(b, at(1), S("bob"), 50, 0);
     assert_true(backoff_refuses(b, at(1), S("bob"), 0));
     backoff_free(b);
+}
+
+/* ---- storms, by a clock that is told what time it is ---- */
+
+/*
+ * A thousand addresses guess at one account for an hour, as fast as they are let, while its owner
+ * logs on every minute from an address that he never used before. He waits not once.
+ */
+static void a_storm_from_many_addresses_keeps_no_owner_out(void **state)
+{
+    struct backoff *b = backoff_new(4000, server_secret);
+    unsigned guesses = 0;
+
+    (void)state;
+    for (uint64_t second = 0; second < 3600; second++) {
+        for (uint32_t i = 0; i < 50; i++) {
+            struct auth_place from = at((uint32_t)(1000 + (second * 50 + i) % 1000));
+
+            if (backoff_refuses(b, from, S("alice"), second * 1000))
+                continue;
+            guess(b, from, S("alice"), 1, second * 1000);
+            guesses++;
+        }
+        if (second % 60 == 0) {
+            struct auth_place owner = at((uint32_t)(100000 + second));
+
+            assert_false(backoff_refuses(b, owner, S("alice"), second * 1000));
+            backoff_succeeded(b, owner, S("alice"), second * 1000);
+            assert_false(backoff_refuses(b, owner, S("alice"), second * 1000 + 1));
+        }
+    }
+    /* each address had one guess in two minutes, of the 180 an hour that it tried */
+    assert_in_range(guesses, 1000, 1000 * 31);
+    backoff_free(b);
+}
+
+/* Names or secrets new each time, or one secret for all names: from one address, it is one storm.
+ */
+static void a_storm_on_many_accounts_from_one_address_is_under_one_guess_a_second(void **state)
+{
+    (void)state;
+    for (int same_secret = 0; same_secret < 2; same_secret++) {
+        struct backoff *b = backoff_new(2000, server_secret);
+        unsigned guesses = 0;
+
+        for (uint64_t ms = 0; ms < 60 * minute; ms += 100) {
+            char name[32], secret[32];
+
+            snprintf(name, sizeof name, "user%llu", (unsigned long long)ms);
+            snprintf(secret, sizeof secret, "%llu", same_secret ? 0 : (unsigned long long)ms);
+            if (backoff_refuses(b, at(7), slice_str(name), ms))
+                continue;
+            backoff_failed(b, at(7), slice_str(name), slice_str(secret), ms);
+            guesses++;
+            /* never more than the first ten and one for each second since */
+            assert_in_range(guesses, 1, 10 + ms / 1000 + 1);
+        }
+        assert_in_range(guesses, 10, 100); /* of 36,000, in an hour */
+        backoff_free(b);
+    }
+}
+
+/* ---- a restart ---- */
+
+static struct clock at_time(uint64_t mono_ms, uint64_t since_ms)
+{
+    return (struct clock){.wall = 133000000000000000ull + since_ms * (FILETIME_SECOND / 1000),
+                          .mono_ms = mono_ms};
+}
+
+/* What one process wrote another takes over, whose clock began anew `down_ms` later. */
+static struct backoff *restart(struct backoff *old, uint64_t now_ms, uint64_t down_ms,
+                               uint64_t new_ms)
+{
+    struct buf saved = buf_make(1 << 20);
+    struct backoff *b = backoff_new(1000, server_secret);
+
+    backoff_save(old, at_time(now_ms, 0), &saved);
+    assert_false(saved.failed);
+    assert_ok(backoff_load(b, at_time(new_ms, down_ms), buf_slice(&saved)));
+    buf_done(&saved);
+    backoff_free(old);
+    return b;
+}
+
+static void collect(void *ctx, const struct auth_throttled *one)
+{
+    buf_printf(ctx, "%.*s/%.*s:%llu:%llu ", SLICE_ARG(one->address), SLICE_ARG(one->name),
+               (unsigned long long)one->failures, (unsigned long long)one->wait_ms);
+}
+
+static void a_restart_forgives_nobody(void **state)
+{
+    struct backoff *b = backoff_new(1000, server_secret);
+    struct buf shown = buf_make(4096);
+
+    (void)state;
+    guess(b, at(1), S("alice"), 8, 500 * minute); /* 2, 4, 8, 16 s */
+    guess(b, at(2), S("bob"), 3, 500 * minute);
+    backoff_succeeded(b, at(1), S("carol"), 500 * minute);
+    b = restart(b, 500 * minute, 5000, 0);
+    backoff_each(b, 0, collect, &shown);
+    assert_true(slice_find(buf_slice(&shown), S("/alice:8:11000 ")) < shown.len);
+    assert_true(backoff_refuses(b, at(1), S("alice"), 10999));
+    assert_false(backoff_refuses(b, at(1), S("alice"), 11000));
+    /* what did not suffice for a wait counts on */
+    assert_false(backoff_refuses(b, at(2), S("bob"), 0));
+    guess(b, at(2), S("bob"), 3, 0);
+    assert_true(backoff_refuses(b, at(2), S("bob"), 0));
+    /* and who is known to be good does not wait for his neighbours */
+    guess(b, at(1), S("dave"), 20, 0);
+    assert_true(backoff_refuses(b, at(1), S("erin"), 0));
+    assert_false(backoff_refuses(b, at(1), S("carol"), 0));
+    /* it can be lifted by name as before */
+    b = restart(b, 0, 0, 0);
+    assert_int_equal(backoff_lift(b, NULL, &S("alice"), 0), 1);
+    assert_false(backoff_refuses(b, at(99), S("alice"), 0));
+    backoff_free(b);
+    buf_done(&shown);
+}
+
+static void time_that_the_process_was_away_counts_as_waited(void **state)
+{
+    struct backoff *b = backoff_new(1000, server_secret);
+
+    (void)state;
+    guess(b, at(1), S("alice"), 100, 0);
+    backoff_succeeded(b, at(2), S("carol"), 0);
+    b = restart(b, 0, 70 * minute, 0);
+    assert_false(backoff_refuses(b, at(1), S("alice"), 0));
+    guess(b, at(1), S("alice"), 1, 0);
+    assert_false(backoff_refuses(b, at(1), S("alice"), 0));
+    /* thirty days later nobody is known to be good any more */
+    b = restart(b, 0, 31ull * 24 * 60 * minute, 0);
+    guess(b, at(2), S("dave"), 20, 0);
+    assert_true(backoff_refuses(b, at(2), S("carol"), 0));
+    backoff_free(b);
+}
+
+static void damaged_penalties_are_refused_and_harm_nothing(void **state)
+{
+    struct backoff *b = backoff_new(1000, server_secret);
+    struct buf saved = buf_make(1 << 20);
+
+    (void)state;
+    guess(b, at(1), S("alice"), 8, 0);
+    backoff_save(b, at_time(0, 0), &saved);
+    backoff_free(b);
+    b = backoff_new(1000, server_secret);
+    for (size_t i = 0; i < saved.len; i++) {
+        ((uint8_t *)(uintptr_t)buf_slice(&saved).ptr)[i] ^= 0x40;
+        assert_code(backoff_load(b, at_time(0, 0), buf_slice(&saved)), ERR_INVALID);
+        ((uint8_t *)(uintptr_t)buf_slice(&saved).ptr)[i] ^= 0x40;
+        assert_code(backoff_load(b, at_time(0, 0), slice_head(buf_slice(&saved), i)), ERR_INVALID);
+    }
+    assert_false(backoff_refuses(b, at(1), S("alice"), 0));
+    assert_ok(backoff_load(b, at_time(0, 0), buf_slice(&saved)));
+    assert_true(backoff_refuses(b, at(1), S("alice"), 0));
+    backoff_free(b);
+    buf_done(&saved);
+}
+
+static void nothing_of_a_secret_is_written_down(void **state)
+{
+    struct backoff *b = backoff_new(1000, server_secret);
+    struct buf one = buf_make(1 << 20), other = buf_make(1 << 20);
+
+    (void)state;
+    backoff_failed(b, at(1), S("alice"), S("s3cret"), 0);
+    backoff_save(b, at_time(0, 0), &one);
+    backoff_free(b);
+    b = backoff_new(1000, server_secret);
+    backoff_failed(b, at(1), S("alice"), S("another"), 0);
+    backoff_save(b, at_time(0, 0), &other);
+    /* the same, whatever the secret was */
+    assert_true(slice_eq(buf_slice(&one), buf_slice(&other)));
+    backoff_free(b);
+    buf_done(&one);
+    buf_done(&other);
 }
 
 static struct fixture *current;
@@ -262,7 +442,7 @@ static struct auth_place v4(uint8_t last)
 
 static void who_waits_is_told_and_for_how_long(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
     const struct auth_place site = {{6, 0x20, 1, 0xd, 0xb8, 0, 1, 0, 2}};
 
     (void)state;
@@ -284,7 +464,7 @@ static void who_waits_is_told_and_for_how_long(void **state)
 
 static void a_name_under_attack_is_told_though_nobody_waits_for_it(void **state)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
 
     (void)state;
     for (uint8_t i = 0; i < 22; i++)
@@ -297,7 +477,7 @@ static void a_name_under_attack_is_told_though_nobody_waits_for_it(void **state)
 /* alice from 1 and 2, bob from 2, address 2. */
 static struct backoff *some_wait(void)
 {
-    struct backoff *b = backoff_new(1000);
+    struct backoff *b = backoff_new(1000, server_secret);
 
     guess(b, v4(1), S("alice"), 5, 0);
     guess(b, v4(2), S("alice"), 5, 0);
@@ -345,6 +525,12 @@ int main(void)
         cmocka_unit_test(an_office_behind_one_address_is_not_locked_out_by_a_colleague),
         cmocka_unit_test(a_right_secret_forgives_the_wrong_ones_before_it),
         cmocka_unit_test(the_tables_stay_within_their_bound),
+        cmocka_unit_test(a_storm_from_many_addresses_keeps_no_owner_out),
+        cmocka_unit_test(a_storm_on_many_accounts_from_one_address_is_under_one_guess_a_second),
+        cmocka_unit_test(a_restart_forgives_nobody),
+        cmocka_unit_test(time_that_the_process_was_away_counts_as_waited),
+        cmocka_unit_test(damaged_penalties_are_refused_and_harm_nothing),
+        cmocka_unit_test(nothing_of_a_secret_is_written_down),
         cmocka_unit_test(attempts_are_refused_by_the_same_rules_at_every_door),
         cmocka_unit_test(unknown_names_wait_like_known_ones),
         cmocka_unit_test(what_was_no_guess_does_not_count),
