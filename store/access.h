@@ -127,4 +127,21 @@ struct store_set_search_found {
 };
 void store_set_search_found_init(struct store_set_search_found *rq);
 
+/* ---- other replicas ([MS-OXCSTOR] 3.2.5.8, 3.2.5.9) ---- */
+
+/* 1 is the mailbox's own (struct mailbox_info), and in none of these. */
+enum { STORE_REPLICA_FIRST = 2, STORE_REPLICAS_MAX = 1000 };
+
+/* The number of a GUID, and the GUID of a number. ERR_NOT_FOUND: it has none. */
+struct err store_replica_id(struct store_read *rd, const uint8_t guid[16], uint16_t *out) MUST_USE;
+struct err store_replica_guid(struct store_read *rd, uint16_t replica, uint8_t out[16]) MUST_USE;
+
+/* Give a GUID a number, for ever. ERR_LIMIT: there are STORE_REPLICAS_MAX. */
+struct store_map_replica {
+    struct store_op op;
+    uint8_t guid[16];
+    uint16_t replica; /* out */
+};
+void store_map_replica_init(struct store_map_replica *rq);
+
 #endif

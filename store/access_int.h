@@ -9,6 +9,7 @@
 struct err receive_decode(struct slice value, struct store_receive_folder *out) MUST_USE;
 struct err permissions_decode(struct slice value, struct arena *in, struct store_permission **out,
                               size_t *n) MUST_USE;
+struct err replicas_decode(struct slice value, struct slice *guids) MUST_USE;
 struct err criteria_decode(struct slice value, struct arena *in,
                            struct store_search_criteria *out) MUST_USE;
 

@@ -28,6 +28,7 @@
  *  KEY_RECEIVE          'e'  class in lower case      who receives it (receive.c)
  *  KEY_PERMISSIONS      'c'  fid                      members and rights (permission.c)
  *  KEY_CRITERIA         'o'  fid                      what a search folder looks for (criteria.c)
+ *  KEY_REPLICAS         'g'                           GUIDs of other replicas (replica.c)
  *  KEY_NAMED            'q'  property id u16          name of the property (named.c)
  *  KEY_NAMED_ID         'x'  GUID, LID or name        property id u16
  *
@@ -97,6 +98,7 @@ enum key_kind {
     KEY_RECEIVE = 'e',
     KEY_PERMISSIONS = 'c',
     KEY_CRITERIA = 'o',
+    KEY_REPLICAS = 'g',
 };
 
 /* In the system partition; see system.h for the others. */

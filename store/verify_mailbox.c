@@ -465,6 +465,14 @@ static void each_criteria(struct verify *v, struct slice key, struct slice value
     arena_done(&arena);
 }
 
+static void each_replicas(struct verify *v, struct slice key, struct slice value)
+{
+    struct slice guids;
+
+    if (key.len != 1 || failed(replicas_decode(value, &guids)))
+        verify_fault(v, "the GUIDs of other replicas are malformed");
+}
+
 /* ---- all of it ---- */
 
 static void check_total(struct verify *v, const char *name, uint64_t has, uint64_t want)
@@ -516,6 +524,7 @@ void verify_mailbox(struct verify *v)
     walk_kind(v, KEY_RECEIVE, each_receive);
     walk_kind(v, KEY_PERMISSIONS, each_permissions);
     walk_kind(v, KEY_CRITERIA, each_criteria);
+    walk_kind(v, KEY_REPLICAS, each_replicas);
     walk_kind(v, KEY_SPECIAL, each_special);
     walk_kind(v, KEY_ROWS, each_owned);
     walk_kind(v, KEY_RUN_ALL, each_owned);

@@ -187,13 +187,16 @@ uint32_t mapi_refused(struct rop_call *call);
 /*
  * Open a table over rows that its maker has all in memory, for tables that are small by nature:
  * attachments, permissions, rules. Takes `rows` over, whose props and their values live in its
- * arena. The columns that there are (QueryColumnsAll) are all that a row has.
+ * arena. The columns that there are (QueryColumnsAll) are its usual ones and all that a row has.
  */
 struct mapi_rows {
     struct arena arena;
     struct prop_list *items;
     size_t n;
     bool searchable; /* RopFindRow and RopRestrict work on it: a table of rules, and no other */
+    uint32_t denied; /* what RopQueryRows answers, or EC_SUCCESS */
+    const uint32_t *usual; /* columns that rows have, whether there is one or not */
+    size_t n_usual;
 };
 uint32_t mapi_table_open_rows(struct rop_call *call, struct mapi_rows *rows,
                               struct mapi_object *parent);

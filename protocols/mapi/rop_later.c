@@ -23,8 +23,15 @@ uint32_t mapi_refused(struct rop_call *call)
 static uint32_t get_rules_table(struct rop_call *call)
 {
     enum { RULES_UNICODE = 0x40 };
+    /* PidTagRuleId, Sequence, State, UserFlags, Condition, Actions, Provider, Name, Level and
+     * ProviderData ([MS-OXORULE] 2.2.1.3.1) */
+    static const uint32_t columns[] = {0x66740014, 0x66760003, 0x66770003, 0x66780003, 0x667900FD,
+                                       0x668000FE, 0x6681001F, 0x6682001F, 0x66830003, 0x66840102};
     const struct rop_get_rules_table *rq = call->fields;
-    struct mapi_rows rows = {.arena = ARENA_INIT, .searchable = true};
+    struct mapi_rows rows = {.arena = ARENA_INIT,
+                             .searchable = true,
+                             .usual = columns,
+                             .n_usual = sizeof columns / sizeof *columns};
 
     if (rq->flags & ~RULES_UNICODE)
         return EC_NOT_SUPPORTED;

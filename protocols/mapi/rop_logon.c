@@ -310,34 +310,86 @@ static uint32_t get_receive_folders(struct rop_call *call)
 
 /* ---- ids ---- */
 
+enum { REPLICA_MASK = 0xFFFF };
+
+static uint64_t id_in(uint16_t replica, uint64_t counter)
+{
+    return (mapi_id(counter) & ~(uint64_t)REPLICA_MASK) | replica;
+}
+
+/* Whether there is such an object is not asked (3.2.5.8). */
 static uint32_t long_id_from_id(struct rop_call *call)
 {
     const struct rop_long_id_from_id *rq = call->fields;
     struct rop_long_id_from_id_reply *reply = call->reply;
+    uint16_t replica = (uint16_t)(rq->id & REPLICA_MASK);
+    struct store_read *rd;
+    uint32_t ec = rop_counter(id_in(MAPI_REPLICA_ID, 0) | (rq->id & ~(uint64_t)REPLICA_MASK),
+                              &reply->long_id.counter);
 
-    /* Whether there is such an object is not asked (3.2.5.8). */
-    uint32_t ec = rop_counter(rq->id, &reply->long_id.counter);
-    if (!ec)
+    if (!ec && replica == MAPI_REPLICA_ID) {
         memcpy(reply->long_id.replica.bytes, call->logon->info.replica_guid, 16);
+        return EC_SUCCESS;
+    }
+    if (!ec)
+        ec = rop_read(call, &rd);
+    if (ec)
+        return ec;
+    ec = mapi_ec_of(store_replica_guid(rd, replica, reply->long_id.replica.bytes));
+    store_read_end(rd);
     return ec;
 }
 
-/*
- * There is one replica, and no room for another (3.2.5.9): a GUID that is not ours is one too many.
- * A counter of zero is answered with success, as the section has it.
- */
+static uint32_t give_id(struct rop_call *call, uint16_t replica)
+{
+    const struct rop_id_from_long_id *rq = call->fields;
+    struct rop_id_from_long_id_reply *reply = call->reply;
+
+    reply->id = id_in(replica, rq->long_id.counter);
+    return EC_SUCCESS;
+}
+
+static uint32_t on_mapped(struct rop_call *call, struct store_op *op)
+{
+    if (failed(op->err))
+        return op->err.code == ERR_LIMIT ? EC_PARAMETER_OVERFLOW : mapi_ec_of(op->err);
+    return give_id(call, ((const struct store_map_replica *)op)->replica);
+}
+
+/* A replica that was not seen before gets a number, which is its own for ever. */
+static uint32_t map_replica(struct rop_call *call)
+{
+    const struct rop_id_from_long_id *rq = call->fields;
+    struct store_map_replica *op = arena_alloc(call->arena, sizeof *op);
+    uint16_t replica;
+    struct store_read *rd;
+    uint32_t ec = rop_read(call, &rd);
+
+    if (ec)
+        return ec;
+    struct err e = store_replica_id(rd, rq->long_id.replica.bytes, &replica);
+
+    store_read_end(rd);
+    if (!failed(e))
+        return give_id(call, replica);
+    if (e.code != ERR_NOT_FOUND)
+        return mapi_ec_of(e);
+    store_map_replica_init(op);
+    memcpy(op->guid, rq->long_id.replica.bytes, sizeof op->guid);
+    return rop_submit(call, call->logon->mailbox, &op->op, on_mapped);
+}
+
+/* 3.2.5.9. A counter of zero is answered with success, as the section has it. */
 static uint32_t id_from_long_id(struct rop_call *call)
 {
     static const uint8_t none[16];
     const struct rop_id_from_long_id *rq = call->fields;
-    struct rop_id_from_long_id_reply *reply = call->reply;
 
     if (memcmp(rq->long_id.replica.bytes, none, 16) == 0)
         return EC_INVALID_PARAMETER;
-    if (memcmp(rq->long_id.replica.bytes, call->logon->info.replica_guid, 16) != 0)
-        return EC_PARAMETER_OVERFLOW;
-    reply->id = mapi_id(rq->long_id.counter);
-    return EC_SUCCESS;
+    if (memcmp(rq->long_id.replica.bytes, call->logon->info.replica_guid, 16) == 0)
+        return give_id(call, MAPI_REPLICA_ID);
+    return map_replica(call);
 }
 
 static uint32_t on_reserved(struct rop_call *call, struct store_op *op)

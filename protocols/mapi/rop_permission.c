@@ -61,11 +61,17 @@ static uint32_t get_permissions_table(struct rop_call *call)
 {
     const struct rop_get_permissions_table *rq = call->fields;
     uint32_t mask = rq->flags & TABLE_FREE_BUSY ? RIGHTS_ALL : RIGHTS_ALL & ~RIGHTS_FREE_BUSY;
-    struct mapi_rows rows = {.arena = ARENA_INIT};
+    static const uint32_t columns[] = {PR_MEMBER_ID, PR_MEMBER_NAME, PR_MEMBER_RIGHTS, PR_ENTRY_ID};
+    struct mapi_rows rows = {
+        .arena = ARENA_INIT, .usual = columns, .n_usual = sizeof columns / sizeof *columns};
     struct store_permission *members;
     size_t n;
 
     uint32_t ec = read_members(call, RIGHT_VISIBLE | RIGHT_OWNER, &members, &n);
+    if (ec == EC_ACCESS_DENIED) { /* that is told when rows are read (3.2.5.1) */
+        rows.denied = ec;
+        return mapi_table_open_rows(call, &rows, call->object);
+    }
     if (ec)
         return ec;
     rows.items = arena_array(&rows.arena, n, sizeof *rows.items);

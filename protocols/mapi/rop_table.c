@@ -258,11 +258,13 @@ static void add_tag(struct rop_numbers *list, uint32_t *items, uint32_t tag)
 static struct rop_numbers columns_of_rows(const struct mapi_rows *rows, struct arena *in)
 {
     struct rop_numbers list = {0};
-    size_t room = 0;
+    size_t room = rows->n_usual;
 
     for (size_t i = 0; i < rows->n; i++)
         room += rows->items[i].n;
     uint32_t *items = arena_array(in, room, sizeof *items);
+    for (size_t i = 0; i < rows->n_usual; i++)
+        add_tag(&list, items, rows->usual[i]);
     for (size_t i = 0; i < rows->n; i++)
         for (size_t j = 0; j < rows->items[i].n; j++)
             add_tag(&list, items, rows->items[i].items[j].tag);
@@ -476,8 +478,11 @@ static uint32_t query_rows_now(struct rop_call *call, struct mapi_table *t, stru
 
 static uint32_t query_rows(struct rop_call *call)
 {
+    const struct mapi_table *t = table_of(call);
     uint32_t ec = table_check(call, TABLE_ANY, true);
 
+    if (!ec && t->rows)
+        ec = t->rows->denied;
     return ec ? ec : table_use(call, query_rows_now);
 }
 

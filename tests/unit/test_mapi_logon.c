@@ -273,8 +273,41 @@ static void test_long_ids(void **state)
     /* 3.2.5.9: a GUID of zeros, one that is not ours */
     back.long_id.replica = (struct rop_guid){{0}};
     assert_int_equal(mapi_do(bed, ROP_IdFromLongTermId, 0, 0, &back, NULL), EC_INVALID_PARAMETER);
+    /* one that is not ours gets a number of its own, and the same again */
     back.long_id.replica.bytes[3] = 1;
-    assert_int_equal(mapi_do(bed, ROP_IdFromLongTermId, 0, 0, &back, NULL), EC_PARAMETER_OVERFLOW);
+    back.long_id.counter = 0x0A0B;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(mapi_do(bed, ROP_IdFromLongTermId, 0, 0, &back, (const void **)&shorter),
+                         EC_SUCCESS);
+        assert_int_equal(shorter->id, (mapi_id(0x0A0B) & ~0xFFFFull) | 2);
+    }
+    rq.id = shorter->id;
+    assert_int_equal(mapi_do(bed, ROP_LongTermIdFromId, 0, 0, &rq, (const void **)&longer),
+                     EC_SUCCESS);
+    assert_memory_equal(longer->long_id.replica.bytes, back.long_id.replica.bytes, 16);
+    assert_int_equal(longer->long_id.counter, 0x0A0B);
+    back.long_id.replica.bytes[3] = 2;
+    assert_int_equal(mapi_do(bed, ROP_IdFromLongTermId, 0, 0, &back, (const void **)&shorter),
+                     EC_SUCCESS);
+    assert_int_equal(shorter->id & 0xFFFF, 3);
+}
+
+/* 3.2.5.9: there is an end to them */
+static void test_replicas_are_not_without_number(void **state)
+{
+    struct mapi_bed *bed = *state;
+    struct rop_id_from_long_id rq = {.long_id = {.counter = 1}};
+
+    mapi_bed_logon(bed);
+    for (uint32_t i = 0; i < STORE_REPLICAS_MAX; i++) {
+        memcpy(rq.long_id.replica.bytes, "another replica", 15);
+        memcpy(rq.long_id.replica.bytes + 4, &i, sizeof i);
+        mapi_ask(bed, ROP_IdFromLongTermId, 0, 0, &rq);
+        if (i % 200 == 199)
+            mapi_run(bed);
+    }
+    rq.long_id.replica.bytes[0] = 'A';
+    assert_int_equal(mapi_do(bed, ROP_IdFromLongTermId, 0, 0, &rq, NULL), EC_PARAMETER_OVERFLOW);
 }
 
 static void test_ids_are_reserved(void **state)
@@ -378,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_set_a_receive_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_table_of_receive_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_ids, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_replicas_are_not_without_number, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_are_reserved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_only_public_folders_have, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_kept_of_public_folders, setup, teardown),

@@ -129,6 +129,23 @@ static void test_free_busy(void **state)
     assert_int_equal(rights_of(bed, "bob", &member), 0x1C03);
 }
 
+/* 3.2.5.1: who may not see them is told so by RopQueryRows. */
+static void test_who_may_not_see_the_table(void **state)
+{
+    struct mapi_bed *bed = *state;
+    static const uint32_t columns[] = {0x66710014};
+    struct rop_set_columns set = {0, {1, columns}};
+    struct rop_query_rows query = {0, 1, 10};
+    struct rop_get_permissions_table rq = {0};
+    struct mapi_object *logon;
+
+    assert_int_equal(object_find(bed->context, bed->handles[LOGON], &logon), HANDLE_OPEN);
+    logon->logon->owner = false;
+    assert_int_equal(mapi_do(bed, ROP_GetPermissionsTable, FOLDER, 2, &rq, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_SetColumns, 2, 0, &set, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_QueryRows, 2, 0, &query, NULL), EC_ACCESS_DENIED);
+}
+
 /* 2.2.4 to 2.2.7: the rights of free/busy only for who says that he knows them. */
 static void test_the_table(void **state)
 {
@@ -193,6 +210,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_all_are_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_free_busy, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_may_not_see_the_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_makes_no_sense, setup, teardown),
     };
 

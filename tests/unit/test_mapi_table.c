@@ -1125,6 +1125,25 @@ static void what_changes_while_a_table_follows_is_there(void **state)
                          table_id((struct mapi_table *)anew, i));
 }
 
+/* 3.2.5.13: of tables that are empty, too. */
+static void empty_tables_have_columns(void **state)
+{
+    struct mapi_bed *bed = *state;
+    const void *fields;
+
+    assert_int_equal(
+        mapi_do(bed, ROP_GetRulesTable, INBOX, TABLE, &(struct rop_get_rules_table){0}, NULL),
+        EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_QueryColumnsAll, TABLE, 0, NULL, &fields), EC_SUCCESS);
+    const struct rop_numbers *columns = &((const struct rop_query_columns_reply *)fields)->columns;
+
+    assert_int_equal(columns->n, 10);
+    assert_int_equal(columns->items[0], 0x66740014);
+    assert_int_equal(mapi_do(bed, ROP_GetStatus, TABLE, 0, NULL, NULL), EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_Abort, TABLE, 0, NULL, NULL), EC_NOT_SUPPORTED);
+    assert_int_equal(mapi_do(bed, ROP_ResetTable, TABLE, 0, NULL, NULL), EC_NOT_SUPPORTED);
+}
+
 /* ---- conversations ([MS-OXCFOLD] 2.2.1.14.1, 3.2.5.14) ---- */
 
 static void of_the_root_there_is_a_table_of_conversations(void **state)
@@ -1257,6 +1276,7 @@ int main(void)
         T(a_table_that_follows_is_as_one_made_anew),
         T(what_is_told_is_what_there_is),
         T(what_changes_while_a_table_follows_is_there),
+        T(empty_tables_have_columns),
         T(of_the_root_there_is_a_table_of_conversations),
         T(somebody_else_is_told_what_he_may_do),
     };

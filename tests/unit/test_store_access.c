@@ -239,6 +239,31 @@ static void criteria_come_back_as_they_were_set(void **state)
     assert_code(store_search_criteria(read_anew(f), create.fid, &f->arena, &back), ERR_NOT_FOUND);
 }
 
+/* ---- other replicas ---- */
+
+static void replicas_are_numbered_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct store_map_replica rq;
+    uint8_t guid[16];
+    uint16_t id;
+
+    assert_code(store_replica_guid(read_anew(f), 2, guid), ERR_NOT_FOUND);
+    for (uint8_t i = 0; i < 6; i++) {
+        store_map_replica_init(&rq);
+        memset(rq.guid, i % 3, sizeof rq.guid);
+        assert_ok(store_run(f->bed.mb, &rq.op));
+        assert_int_equal(rq.replica, 2 + i % 3);
+    }
+    assert_ok(store_replica_guid(read_anew(f), 4, guid));
+    assert_memory_equal(guid, rq.guid, 16);
+    assert_ok(store_replica_id(read_anew(f), guid, &id));
+    assert_int_equal(id, 4);
+    assert_code(store_replica_guid(read_anew(f), 5, guid), ERR_NOT_FOUND);
+    assert_code(store_replica_guid(read_anew(f), 1, guid), ERR_NOT_FOUND);
+    bed_verify(&f->bed);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -249,6 +274,7 @@ int main(void)
         TEST(members_are_added_changed_and_removed),
         TEST(too_much_of_permissions_is_refused),
         TEST(criteria_come_back_as_they_were_set),
+        TEST(replicas_are_numbered_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
