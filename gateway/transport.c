@@ -1,4 +1,4 @@
-/* transport.c - who asks the queue, who takes from it, and what an attempt comes to. */
+/* transport.c - who asks the queue, and who takes from it. */
 #include "gateway/transport.h"
 
 #include <pthread.h>
@@ -9,19 +9,16 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "gateway/delivery.h"
+#include "gateway/attempt.h"
 #include "gateway/outbox.h"
 #include "gateway/receipt.h"
-#include "gateway/report.h"
 
 enum {
     THREADS = 4,
     LOOK_AGAIN_MS = 60000, /* other processes change the queue too, and clocks are set */
     TROUBLE_MS = 1000,     /* the store does not answer */
-    MAX_DOUBLINGS = 20,
 };
 
-#define MAX_PAUSE (4 * 3600 * FILETIME_SECOND)
 #define LOCK_TIME (10 * 60 * FILETIME_SECOND) /* for a client that sends by itself, or is gone */
 
 /* What somebody asked, and that waits. */
@@ -33,29 +30,20 @@ struct job {
 };
 
 /* An entry that is being handed on. */
-struct attempt {
-    struct transport *transport;
+struct busy {
     uint64_t id;
-    struct attempt *next;
-    struct arena arena;
-    struct queue_entry entry;
-    struct slice bytes;
-    size_t *which; /* the entry's recipients that the mail has */
-    struct smtp_mail mail;
+    struct busy *next;
 };
 
 struct transport {
     struct mapi_transport face;
-    struct transport_config config; /* its texts are not kept */
-    struct hop *hop;
-    struct delivery delivery;
+    struct attempt_way way;
     char *host_name;
     struct log *log;
-    int stop_fd;
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t asked, due;
     struct job *first, **last;
-    struct attempt *busy;
+    struct busy *busy;
     bool stopping;
     struct transport_counts counts;
     pthread_t threads[1 + THREADS];
@@ -64,101 +52,7 @@ struct transport {
 
 static struct store *store_of(const struct transport *t)
 {
-    return t->delivery.store;
-}
-
-static uint64_t ticks(uint64_t ms)
-{
-    return ms * (FILETIME_SECOND / 1000);
-}
-
-/* ---- an attempt: what there is to do ---- */
-
-static bool is_waiting(const struct queue_entry *e)
-{
-    for (size_t i = 0; i < e->n_recipients; i++)
-        if (e->recipients[i].state == QUEUE_WAITS)
-            return true;
-    return false;
-}
-
-static void fill_mail(struct attempt *a)
-{
-    const struct queue_entry *e = &a->entry;
-    struct buf id = buf_make(64);
-
-    a->which = arena_array(&a->arena, e->n_recipients + 1, sizeof *a->which);
-    a->mail = (struct smtp_mail){
-        .sender = e->sender,
-        .bytes = a->bytes,
-        .recipients = arena_array(&a->arena, e->n_recipients + 1, sizeof *a->mail.recipients),
-        .wants_report = e->wants_report,
-    };
-    for (size_t i = 0; i < e->n_recipients; i++) {
-        if (e->recipients[i].state != QUEUE_WAITS)
-            continue;
-        a->which[a->mail.n_recipients] = i;
-        a->mail.recipients[a->mail.n_recipients++].address = e->recipients[i].address;
-    }
-    buf_printf(&id, "%llx", (unsigned long long)e->id);
-    a->mail.envelope_id = arena_slice(&a->arena, buf_slice(&id));
-    buf_done(&id);
-}
-
-/* ---- what came of it ---- */
-
-static void log_outcome(struct transport *t, const struct queue_entry *e,
-                        const struct queue_recipient *r, const char *event, enum log_level level)
-{
-    log_event(t->log, level, event, log_number("id", (int64_t)e->id), log_text("sender", e->sender),
-              log_text("recipient", r->address), log_number("attempts", e->attempts),
-              log_text("reply", r->reply));
-}
-
-static void give_up(struct attempt *a, struct queue_recipient *r)
-{
-    struct buf words = buf_make(2 * QUEUE_REPLY_MAX);
-
-    buf_printf(&words, "4.4.7 given up after %u attempts: %.*s", a->entry.attempts,
-               SLICE_ARG(r->reply));
-    r->state = QUEUE_FAILED;
-    r->reply = arena_slice(&a->arena, slice_head(buf_slice(&words), QUEUE_REPLY_MAX));
-    buf_done(&words);
-}
-
-static void take_result(struct attempt *a, struct queue_recipient *r,
-                        const struct smtp_recipient *result, bool expired)
-{
-    struct transport *t = a->transport;
-
-    r->reply = slice_str(result->reply);
-    r->answered = result->result == SMTP_TAKEN && a->mail.reports;
-    if (result->result == SMTP_TAKEN)
-        r->state = QUEUE_SENT;
-    else if (result->result == SMTP_REFUSED)
-        r->state = QUEUE_FAILED;
-    else if (expired)
-        give_up(a, r);
-    pthread_mutex_lock(&t->mutex);
-    t->counts.sent += r->state == QUEUE_SENT;
-    t->counts.failed += r->state == QUEUE_FAILED;
-    t->counts.deferred += r->state == QUEUE_WAITS;
-    pthread_mutex_unlock(&t->mutex);
-    if (r->state == QUEUE_SENT)
-        log_outcome(t, &a->entry, r, "transport.sent", LOG_LEVEL_INFO);
-    else if (r->state == QUEUE_FAILED)
-        log_outcome(t, &a->entry, r, "transport.failed", LOG_LEVEL_WARN);
-    else
-        log_outcome(t, &a->entry, r, "transport.deferred", LOG_LEVEL_WARN);
-}
-
-static uint64_t pause_after(const struct transport *t, uint32_t attempts)
-{
-    uint64_t pause = ticks(t->config.retry_ms);
-
-    for (uint32_t i = 1; i < attempts && i < MAX_DOUBLINGS && pause < MAX_PAUSE; i++)
-        pause *= 2;
-    return pause < MAX_PAUSE ? pause : MAX_PAUSE;
+    return t->way.delivery.store;
 }
 
 static bool is_stopping(struct transport *t)
@@ -169,168 +63,12 @@ static bool is_stopping(struct transport *t)
     return stopping;
 }
 
-/* Was it broken off before anybody had a say? Then it was no attempt. */
-static bool was_broken_off(const struct attempt *a)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < a->mail.n_recipients; i++)
-        any = any || a->mail.recipients[i].result != SMTP_LATER;
-    return !any && is_stopping(a->transport);
-}
-
-static void hand_over(struct attempt *a)
-{
-    struct transport *t = a->transport;
-    struct queue_entry *e = &a->entry;
-
-    fill_mail(a);
-    if (t->hop)
-        hop_send(t->hop, &a->mail, t->stop_fd);
-    else
-        delivery_send(&t->delivery, e->id, &a->mail);
-    if (was_broken_off(a))
-        return;
-    uint64_t now = clock_now().wall;
-    e->attempts++;
-    for (size_t i = 0; i < a->mail.n_recipients; i++)
-        take_result(a, &e->recipients[a->which[i]], &a->mail.recipients[i],
-                    now >= e->since + ticks(t->config.give_up_ms));
-}
-
-/* ---- its sender ---- */
-
-/* Is he still here, and that his mailbox? One that is gone would be made anew by opening it. */
-static bool has_sender(struct transport *t, const struct queue_entry *e)
-{
-    struct arena arena = ARENA_INIT;
-    struct mapi_person person;
-    struct mapi_directory *directory = t->delivery.directory;
-    struct err error = directory->find(directory, e->owner, &arena, &person);
-    bool has = failed(error) ? error.code == ERR_UNAVAILABLE : person.mailbox_id == e->mailbox_id;
-
-    arena_done(&arena);
-    return has;
-}
-
-static struct err tell(struct attempt *a, enum report_kind kind, const char *what)
-{
-    struct transport *t = a->transport;
-    struct queue_entry *e = &a->entry;
-    struct buf text = buf_make(SIZE_MAX), id = buf_make(64);
-    const struct report report = {
-        .kind = kind,
-        .host_name = t->host_name,
-        .entry = e,
-        .original = a->bytes,
-        .now = clock_now().wall,
-    };
-    bool any = false;
-    struct err error = OK;
-
-    for (size_t i = 0; i < e->n_recipients; i++)
-        any = any || report_tells(&report, &e->recipients[i]);
-    if (any) {
-        report_put(&report, &text);
-        buf_printf(&id, "%s %u", what, e->attempts);
-        buf_putc(&id, 0);
-        error = delivery_put(&t->delivery, e->id, (const char *)id.data, e->mailbox_id,
-                             buf_slice(&text));
-    }
-    if (error.code == ERR_QUOTA || error.code == ERR_TOO_BIG) { /* he cannot be told */
-        log_event(t->log, LOG_LEVEL_WARN, "transport.untold", log_number("id", (int64_t)e->id),
-                  log_text("owner", e->owner), log_str("why", error.why));
-        error = OK;
-    }
-    for (size_t i = 0; i < e->n_recipients && any && !failed(error); i++)
-        e->recipients[i].told = e->recipients[i].told || report_tells(&report, &e->recipients[i]);
-    buf_done(&text);
-    buf_done(&id);
-    return error;
-}
-
-/* A report of a report would go to nobody. */
-static struct err tell_sender(struct attempt *a)
-{
-    const struct hop *hop = a->transport->hop;
-
-    if (a->entry.sender.len == 0)
-        return OK;
-    struct err e = tell(a, REPORT_FAILED, "failed");
-    if (!failed(e))
-        e = tell(a, hop && !hop_delivers(hop) ? REPORT_RELAYED : REPORT_DELIVERED, "done");
-    return e;
-}
-
-/* ---- an attempt ---- */
-
-static bool has_result(const struct queue_entry *e)
-{
-    for (size_t i = 0; i < e->n_recipients; i++)
-        if (e->recipients[i].state != QUEUE_WAITS)
-            return true;
-    return false;
-}
-
-/* What follows from the results; all of it may be done again. */
-static struct err settle(struct attempt *a)
-{
-    struct transport *t = a->transport;
-    struct queue_entry *e = &a->entry;
-    struct err error = OK;
-
-    if (has_result(e) && has_sender(t, e)) {
-        if (e->mid)
-            error = outbox_file(store_of(t), e);
-        if (!failed(error))
-            error = tell_sender(a);
-    }
-    if (failed(error))
-        return error;
-    if (has_result(e))
-        e->mid = 0;
-    if (!is_waiting(e))
-        return store_queue_remove(store_of(t), e->id);
-    if (!was_broken_off(a))
-        e->due = clock_now().wall + pause_after(t, e->attempts);
-    return store_queue_update(store_of(t), e);
-}
-
-/* Its sender took it back by moving or deleting it. */
-static struct err withdraw(struct attempt *a)
-{
-    log_event(a->transport->log, LOG_LEVEL_INFO, "transport.withdrawn",
-              log_number("id", (int64_t)a->id), log_text("sender", a->entry.sender));
-    return store_queue_remove(store_of(a->transport), a->id);
-}
-
-static struct err run(struct attempt *a)
-{
-    struct store *store = store_of(a->transport);
-    struct queue_entry *entry = &a->entry;
-    bool has = true;
-
-    struct err e = store_queue_get(store, a->id, &a->arena, entry);
-    if (!failed(e) && entry->mid && !has_result(entry) && has_sender(a->transport, entry))
-        e = outbox_has(store, entry, &has);
-    if (!failed(e) && !has)
-        return withdraw(a);
-    if (!failed(e))
-        e = store_queue_bytes(store, entry, &a->arena, &a->bytes);
-    if (!failed(e) && is_waiting(entry)) {
-        hand_over(a);
-        if (has_result(entry)) /* before anything else */
-            e = store_queue_update(store, entry);
-    }
-    return failed(e) ? e : settle(a);
-}
-
 /* ---- who takes from the queue ---- */
 
 static bool is_busy(const struct transport *t, uint64_t id)
 {
-    for (const struct attempt *a = t->busy; a; a = a->next)
-        if (a->id == id)
+    for (const struct busy *b = t->busy; b; b = b->next)
+        if (b->id == id)
             return true;
     return false;
 }
@@ -371,70 +109,54 @@ static void wait_for(struct transport *t, uint64_t ms)
 }
 
 /* False: there will be no more. */
-static bool take(struct transport *t, struct attempt *a)
+static bool take(struct transport *t, struct busy *b)
 {
     uint64_t wait_ms;
     bool has = false;
 
     pthread_mutex_lock(&t->mutex);
     while (!t->stopping && !has) {
-        has = !failed(first_due(t, &a->id, &wait_ms));
+        has = !failed(first_due(t, &b->id, &wait_ms));
         if (!has)
             wait_for(t, wait_ms);
     }
     if (has) {
-        a->next = t->busy;
-        t->busy = a;
+        b->next = t->busy;
+        t->busy = b;
     }
     pthread_mutex_unlock(&t->mutex);
     return has;
 }
 
-/*
- * Its attempt ended in trouble here, not at the next hop: with the store, or its sender's mailbox.
- * What came of it so far is kept, if anything can be; the others go before it.
- */
-static void put_off(struct attempt *a, struct err why)
+/* One of which nothing could be written down is let alone for a while. */
+static void release(struct transport *t, struct busy *b, bool good,
+                    const struct transport_counts *counts)
 {
-    struct transport *t = a->transport;
+    struct busy **link = &t->busy;
 
-    log_event(t->log, LOG_LEVEL_ERROR, "transport.trouble", log_number("id", (int64_t)a->id),
-              log_str("error", err_name(why.code)), log_str("why", why.why));
-    a->entry.due = clock_now().wall + pause_after(t, a->entry.attempts + 1);
-    struct err e = a->entry.id ? store_queue_update(store_of(t), &a->entry) : why;
-    if (!failed(e))
-        return;
     pthread_mutex_lock(&t->mutex);
-    if (!t->stopping)
+    if (!good && !t->stopping)
         wait_for(t, TROUBLE_MS);
-    pthread_mutex_unlock(&t->mutex);
-}
-
-static void release(struct transport *t, struct attempt *a)
-{
-    struct attempt **link = &t->busy;
-
-    pthread_mutex_lock(&t->mutex);
-    while (*link != a)
+    while (*link != b)
         link = &(*link)->next;
-    *link = a->next;
+    *link = b->next;
+    t->counts.sent += counts->sent;
+    t->counts.deferred += counts->deferred;
+    t->counts.failed += counts->failed;
     pthread_cond_broadcast(&t->due);
     pthread_mutex_unlock(&t->mutex);
-    arena_done(&a->arena);
 }
 
 static void *hand_on(void *owner)
 {
     struct transport *t = owner;
-    struct attempt a = {.transport = t};
+    struct busy busy;
 
-    while (take(t, &a)) {
-        struct err e = run(&a);
+    while (take(t, &busy)) {
+        struct transport_counts counts = {0};
+        struct err e = attempt_run(&t->way, busy.id, &counts);
 
-        if (failed(e) && e.code != ERR_NOT_FOUND) /* else it was dropped meanwhile */
-            put_off(&a, e);
-        release(t, &a);
-        a = (struct attempt){.transport = t};
+        release(t, &busy, !failed(e), &counts);
     }
     return NULL;
 }
@@ -520,7 +242,7 @@ static struct err do_send(struct transport *t, const struct mapi_mail *rq)
 /* Under the mutex, so that nobody begins to hand it on: it must not be long. */
 static struct err take_back(struct transport *t, const struct queue_entry *e)
 {
-    if (is_busy(t, e->id) || has_result(e) || e->locked_until > clock_now().wall)
+    if (is_busy(t, e->id) || attempt_has_result(e) || e->locked_until > clock_now().wall)
         return ERR(ERR_CONFLICT, "it is being handed over");
     return store_queue_remove(store_of(t), e->id);
 }
@@ -644,7 +366,8 @@ static bool do_receipts(struct transport *t, struct job *job, struct err *e)
 {
     uint32_t next = 0;
 
-    *e = receipts_run(store_of(t), t->delivery.directory, t->host_name, job->rq, job->from, &next);
+    *e = receipts_run(store_of(t), t->way.delivery.directory, t->host_name, job->rq, job->from,
+                      &next);
     if (failed(*e) || next == 0)
         return true;
     job->from = next;
@@ -748,17 +471,18 @@ struct err transport_new(const struct transport_config *config, struct store *st
     struct transport *t = mem_new(sizeof *t);
     *t = (struct transport){
         .face.ask = ask,
-        .config = *config,
-        .hop = hop,
+        .way = {.hop = hop,
+                .retry_ms = config->retry_ms,
+                .give_up_ms = config->give_up_ms,
+                .log = log,
+                .stop = eventfd(0, EFD_CLOEXEC)},
         .host_name = mem_str(config->hop.host_name),
         .log = log,
-        .stop_fd = eventfd(0, EFD_CLOEXEC),
         .last = &t->first,
     };
-    t->config.hop = (struct hop_config){.url = NULL};
-    t->delivery = (struct delivery){store, directory, t->host_name};
+    t->way.delivery = (struct delivery){store, directory, t->host_name};
     init_conds(t);
-    if (t->stop_fd < 0 || !start_threads(t)) {
+    if (t->way.stop < 0 || !start_threads(t)) {
         transport_free(t);
         return ERR(ERR_UNAVAILABLE, "no thread can be started");
     }
@@ -780,8 +504,8 @@ void transport_stop(struct transport *t)
     pthread_cond_broadcast(&t->asked);
     pthread_cond_broadcast(&t->due);
     pthread_mutex_unlock(&t->mutex);
-    if (t->stop_fd >= 0)
-        (void)!eventfd_write(t->stop_fd, 1);
+    if (t->way.stop >= 0)
+        (void)!eventfd_write(t->way.stop, 1);
     for (unsigned i = 0; i < t->n_threads; i++)
         pthread_join(t->threads[i], NULL);
     t->n_threads = 0;
@@ -795,9 +519,9 @@ void transport_free(struct transport *t)
     pthread_cond_destroy(&t->due);
     pthread_cond_destroy(&t->asked);
     pthread_mutex_destroy(&t->mutex);
-    if (t->stop_fd >= 0)
-        close(t->stop_fd);
-    hop_free(t->hop);
+    if (t->way.stop >= 0)
+        close(t->way.stop);
+    hop_free(t->way.hop);
     free(t->host_name);
     free(t);
 }

@@ -4,6 +4,7 @@ import email
 import json
 import signal
 import struct
+import urllib.request
 
 import gate as gates
 import hop as hops
@@ -545,3 +546,47 @@ def test_the_queue_can_be_looked_at_tried_and_emptied(relayed, hop):
     relayed.command("queue", "retry", "--all")
     await_mail(relayed, ALICE, "waiting", "Sent Items")
     assert [m.recipients for m in hop.mails] == [[EVE]]
+
+
+def test_the_queue_can_be_seen_to_without_a_daemon(tmp_path):
+    (port,) = gates.free_ports(1)
+    with gate(tmp_path, f"smtp://127.0.0.1:{port}", "retry = 1h") as g:  # nobody is there
+        send(g, "later", EVE)
+        mid = send(g, "never", MALLORY)
+        gates.until(lambda: all(e["attempts"] for e in queue(g)), "their attempts")
+        g.stop()
+        later, never = queue(g)
+        g.command("queue", "drop", never["id"])
+        g.command("queue", "retry", later["id"])
+        with hops.Hop(port=port) as hop:
+            g.start()
+            await_mail(g, ALICE, "later", "Sent Items")
+            assert [m.recipients for m in hop.mails] == [[EVE]] and not queue(g)
+        assert in_outbox(g) == 1 and not flags_of(g, mid) & SUBMITTED
+        with client(g) as c:  # and it can be sent again
+            logon = c.logon()
+            c.submit(c.open_message(logon, logon.folders[OUTBOX], mid, 1))
+        assert queue(g)[0]["recipients"][0]["address"] == MALLORY
+        g.command("queue", "drop", "--all")
+
+
+def test_operators_see_the_queue(tmp_path):
+    (port,) = gates.free_ports(1)
+    with hops.Hop() as hop, gate(tmp_path, hop.url, "retry = 1h") as g:
+        g.extra += f'\nlistener "ops" {{ protocol = ops address = "127.0.0.1" port = {port} tls = none plaintext = true }}'
+        g.write_config()
+        g.stop()
+        g.start()
+        hop.answers["RCPT"] = lambda line: "450 later" if EVE in line else "550 no" if MALLORY in line else None
+        send(g, "three ends", EVE, MALLORY, BOB)
+        await_mail(g, ALICE, "Undeliverable: three ends")
+
+        def metrics():
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=gates.DEADLINE).read().decode()
+            return {name: line.split()[1] for line in text.splitlines()
+                    if (name := line.split()[0]).startswith("gatepost_queue")}
+
+        gates.until(lambda: metrics()["gatepost_queue_failed_total"] == "1", "the figures")
+        got = metrics()
+        assert got["gatepost_queue_messages"] == got["gatepost_queue_sent_total"] == got["gatepost_queue_deferred_total"] == "1"
+        g.command("queue", "drop", "--all")

@@ -41,15 +41,16 @@ static void on_done(struct mapi_mail *rq)
     ((struct sending *)rq->owner)->done = true;
 }
 
-static struct err queue_mail(struct fixture *fx, struct transport *transport,
-                             const struct slice *recipients, size_t n)
+static struct err queue_mail_of(struct fixture *fx, struct transport *transport,
+                                const struct mapi_mail *who, const struct slice *recipients,
+                                size_t n)
 {
     struct sending out = {
         .rq = {.task = MAPI_MAIL_SEND,
                .home = test_loop_executor(fx->loop),
                .done = on_done,
-               .mailbox_id = FIXTURE_ALICE,
-               .identity = S("alice@here.test"),
+               .mailbox_id = who->mailbox_id,
+               .identity = who->identity,
                .sender = S("alice@here.test"),
                .recipients = recipients,
                .n_recipients = n,
@@ -61,6 +62,14 @@ static struct err queue_mail(struct fixture *fx, struct transport *transport,
     while (!out.done)
         test_loop_wait(fx->loop);
     return out.rq.err;
+}
+
+static struct err queue_mail(struct fixture *fx, struct transport *transport,
+                             const struct slice *recipients, size_t n)
+{
+    const struct mapi_mail alice = {.identity = S("alice@here.test"), .mailbox_id = FIXTURE_ALICE};
+
+    return queue_mail_of(fx, transport, &alice, recipients, n);
 }
 
 /* Nobody tells when an attempt is over, but the queue: so many were made, or it is empty. */
@@ -294,6 +303,67 @@ static void a_next_hop_that_is_not_there_is_for_later(void **state)
     fixture_free(fx);
 }
 
+/*
+ * Killed behind the commit of its results, and before its report: that is told first, and once, and
+ * who waits is tried then.
+ */
+static void what_was_left_undone_is_done_before_the_next_attempt(void **state)
+{
+    struct fixture *fx = fixture_new();
+    struct queue_recipient to[] = {
+        {.address = S("eve@elsewhere.test"), .state = QUEUE_FAILED, .reply = S("550 5.1.1 no")},
+        {.address = S("bob@here.test")},
+    };
+    struct queue_entry entry = {.owner = S("alice@here.test"),
+                                .sender = S("alice@here.test"),
+                                .mailbox_id = FIXTURE_ALICE,
+                                .created = 1,
+                                .since = clock_now().wall,
+                                .due = 1,
+                                .attempts = 1,
+                                .recipients = to,
+                                .n_recipients = 2};
+    struct store_spool *spool = store_spool_new(fx->store);
+    struct store_prepared *prepared;
+    struct buf got = buf_make(64 * 1024);
+
+    (void)state;
+    assert_ok(store_spool_put(spool, S("Subject: hello\r\n\r\nx\r\n")));
+    assert_ok(store_prepare(fx->store, spool, &prepared));
+    assert_ok(store_queue_add(fx->store, &entry, prepared));
+    store_prepared_free(prepared);
+    struct transport *transport = start(fx, NULL);
+    await_attempts(fx, UINT32_MAX);
+    assert_int_equal(fixture_count(fx, FIXTURE_BOB), 1);
+    assert_int_equal(fixture_count(fx, FIXTURE_ALICE), 1);
+    fixture_message(fx, FIXTURE_ALICE, 1, &got);
+    struct slice report = buf_slice(&got);
+    assert_true(slice_find(report, S("Status: 5.1.1\r\nDiagnostic-Code: smtp;550 5.1.1 no\r\n")) <
+                report.len);
+    buf_done(&got);
+    transport_free(transport);
+    fixture_free(fx);
+}
+
+/* His mailbox is not made anew for a copy, nor for a report. */
+static void who_is_gone_has_his_mail_sent_all_the_same(void **state)
+{
+    struct fixture *fx = fixture_new();
+    struct transport *transport = start(fx, NULL);
+    const struct slice to[] = {S("bob@here.test"), S("eve@elsewhere.test")};
+    const struct mapi_mail gone = {.identity = S("gone@here.test"), .mailbox_id = 4711};
+    uint64_t partition = 4710;
+
+    (void)state;
+    assert_ok(queue_mail_of(fx, transport, &gone, to, 2));
+    await_attempts(fx, UINT32_MAX);
+    assert_int_equal(fixture_count(fx, FIXTURE_BOB), 1);
+    struct err e = engine_partition_next(store_engine(fx->store), partition, &partition);
+    assert_true(failed(e) || partition != 4711);
+    transport_free(transport);
+    fixture_free(fx);
+}
+
 static void nothing_is_taken_when_it_stops(void **state)
 {
     struct fixture *fx = fixture_new();
@@ -336,6 +406,8 @@ int main(void)
         cmocka_unit_test(mail_goes_to_the_next_hop),
         cmocka_unit_test(a_recipient_that_is_refused_keeps_it_from_no_other),
         cmocka_unit_test(a_next_hop_that_is_not_there_is_for_later),
+        cmocka_unit_test(what_was_left_undone_is_done_before_the_next_attempt),
+        cmocka_unit_test(who_is_gone_has_his_mail_sent_all_the_same),
         cmocka_unit_test(nothing_is_taken_when_it_stops),
         cmocka_unit_test(next_hops_are_checked),
     };
