@@ -37,7 +37,7 @@ static struct err make_copy(struct store_tx *tx, const struct folder_rec *from,
     if (!failed(e))
         e = copy_bag(tx, from->fid, made.fid);
     if (!failed(e))
-        e = criteria_copy(tx, from, &made);
+        e = folder_copy_extra(tx, KEY_CRITERIA, FOLDER_CRITERIA, from, &made);
     if (!failed(e) && (made.flags & FOLDER_CRITERIA))
         e = folder_save(tx, &made);
     if (!failed(e))
@@ -203,8 +203,10 @@ static void copy_settle(struct store_op *op)
 {
     struct store_folder_copy *rq = container_of(op, struct store_folder_copy, op);
 
-    if (!op->ran) /* done when it was asked before: nobody remembers how far it had come */
+    if (!op->ran) { /* done when it was asked before: nobody remembers how far it had come */
         rq->batch.partial = true;
+        op->more = false;
+    }
     rq->at = rq->batch;
     rq->copy = rq->at.top;
     rq->partial = rq->at.partial;

@@ -97,6 +97,9 @@ static struct err run_batch(struct engine_write *w, struct engine_batch *batch)
     if (!failed(e) && tx.changed)
         e = save_rec(&tx);
     op->modseq = tx.rec.counter;
+    /* Whoever repeats the step by its id learns that there is another behind it. */
+    batch->answer[0] = op->more;
+    batch->answer_len = 1;
     engine_cursor_close(tx.cursor);
     return e;
 }
@@ -148,6 +151,8 @@ static void batch_done(struct engine_batch *batch)
     struct err e = err_of_end(batch);
 
     if (!failed(e)) {
+        if (batch->repeated)
+            op->more = batch->answer_len > 0 && batch->answer[0];
         op->batches++;
         op->repeated |= !op->ran;
         if (op->settle)

@@ -1,3 +1,6 @@
+#include "base/clock.h"
+#include "store/engine/engine_faulty.h"
+#include "store/engine/engine_lmdb.h"
 #include "tests/support/store.h"
 
 static void names_are_checked(void **state)
@@ -253,6 +256,60 @@ static void folders_have_a_bound(void **state)
     bed_done(&bed);
 }
 
+/* ---- what breaks off ---- */
+
+static struct engine *faulty;
+static struct bed *losing;
+
+/* Behind the first batch the mailbox is out of reach. */
+static void lose(struct store_op *op)
+{
+    (void)op;
+    engine_faulty_disown(faulty, losing->mailbox_id);
+}
+
+/* Each soft-deleted folder below takes a batch of its own; the id stands for them all. */
+static void a_deletion_that_broke_off_is_ended_by_its_id(void **state)
+{
+    const struct store_config config = {.recover = 86400 * FILETIME_SECOND};
+    struct bed bed;
+    struct engine *inner;
+
+    (void)state;
+    losing = &bed;
+    bed_init_with(&bed, &config);
+    mailbox_close(bed.mb);
+    store_close(bed.store);
+    const struct engine_lmdb_config lmdb = {.dir = bed.dir, .map_bytes = bed.config.map_bytes};
+    assert_ok(engine_lmdb_open(&lmdb, NULL, &inner));
+    assert_ok(engine_faulty_new(inner, 1, &faulty));
+    assert_ok(store_open_engine(&bed.config, faulty, NULL, &bed.store));
+    assert_ok(store_mailbox_open_now(bed.store, bed.mailbox_id, &bed.mb));
+
+    uint64_t fid = bed_create(&bed, "a");
+    static const char *const below[] = {"a/b", "a/c", "a/d"};
+    for (size_t i = 0; i < 3; i++) {
+        struct store_folder_remove remove;
+
+        store_folder_remove_init(&remove);
+        remove.fid = bed_create(&bed, below[i]);
+        assert_ok(store_run(bed.mb, &remove.op));
+    }
+    for (int i = 0; i < 2; i++) {
+        struct store_folder_delete rq;
+
+        store_folder_delete_init(&rq);
+        rq.fid = fid;
+        memset(rq.op.id, 7, sizeof rq.op.id);
+        if (i == 0)
+            rq.op.settle = lose;
+        assert_code(store_run(bed.mb, &rq.op), i == 0 ? ERR_UNAVAILABLE : ERR_NONE);
+        engine_faulty_own(faulty, bed.mailbox_id);
+        assert_int_equal(bed_find(&bed, "a") == 0, i == 1);
+    }
+    bed_done(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +323,7 @@ int main(void)
         cmocka_unit_test(subscriptions_are_of_names),
         cmocka_unit_test(a_folder_s_path_leads_back_to_it),
         cmocka_unit_test(folders_have_a_bound),
+        cmocka_unit_test(a_deletion_that_broke_off_is_ended_by_its_id),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
