@@ -261,9 +261,9 @@ static struct waiting *parse_line(struct slice line)
     return w;
 }
 
-static bool count_record(void *ctx, uint64_t time, struct slice line)
+static bool count_record(void *ctx, struct audit_place at, struct slice line)
 {
-    (void)time, (void)line;
+    (void)at, (void)line;
     ++*(size_t *)ctx;
     return true;
 }

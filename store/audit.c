@@ -285,28 +285,27 @@ struct query {
     struct audit_walk walk;
     struct slice user; /* empty: all */
     uint64_t until;
-    bool (*each)(void *ctx, uint64_t time, struct slice line);
+    bool (*each)(void *ctx, struct audit_place at, struct slice line);
     void *ctx;
 };
 
 /* A damaged record gives an empty line: somebody tried to log on then, and that is all we know. */
-static bool tell(struct query *q, uint64_t time, struct slice value)
+static bool tell(struct query *q, struct audit_place at, struct slice value)
 {
     struct audit_entry entry = {.line = SLICE_EMPTY};
 
-    (void)audit_entry_decode(time, value, &entry);
-    return q->each(q->ctx, time, entry.line);
+    (void)audit_entry_decode(at.time, value, &entry);
+    return q->each(q->ctx, at, entry.line);
 }
 
 static bool by_time(struct audit_walk *walk, struct engine_read *rd, struct slice key,
                     struct slice value)
 {
     struct query *q = (struct query *)walk;
-    uint64_t time;
-    uint32_t number;
+    struct audit_place at;
 
     (void)rd;
-    return audit_is_time_key(key, &time, &number) && time < q->until && tell(q, time, value);
+    return audit_is_time_key(key, &at.time, &at.number) && at.time < q->until && tell(q, at, value);
 }
 
 static bool by_user(struct audit_walk *walk, struct engine_read *rd, struct slice key,
@@ -319,18 +318,18 @@ static bool by_user(struct audit_walk *walk, struct engine_read *rd, struct slic
     if (key.len != first.len ||
         !slice_eq(slice_head(key, prefix), slice_head(audit_key_slice(&first), prefix)))
         return false;
-    uint64_t time = audit_number(key.ptr + prefix, 8);
-    if (time >= q->until)
+    const struct audit_place at = {audit_number(key.ptr + prefix, 8),
+                                   (uint32_t)audit_number(key.ptr + prefix + 8, 4)};
+    if (at.time >= q->until)
         return false;
-    struct audit_key by_time =
-        audit_time_key(time, (uint32_t)audit_number(key.ptr + prefix + 8, 4));
+    struct audit_key by_time = audit_time_key(at.time, at.number);
     if (failed(engine_get(rd, audit_key_slice(&by_time), &value)))
         return true; /* trimmed: the index entry goes with the next trim */
-    return tell(q, time, value);
+    return tell(q, at, value);
 }
 
 struct err audit_query(struct audit *audit, uint64_t since, uint64_t until, struct slice user,
-                       bool (*each)(void *ctx, uint64_t time, struct slice line), void *ctx)
+                       bool (*each)(void *ctx, struct audit_place at, struct slice line), void *ctx)
 {
     struct query q = {.user = user, .until = until, .each = each, .ctx = ctx};
 

@@ -40,13 +40,19 @@ struct err audit_append(struct audit *audit, const struct audit_entry *entries, 
 
 /* ---- asking ---- */
 
+/* Where a record stands in the order of all; no other stands there. */
+struct audit_place {
+    uint64_t time;
+    uint32_t number; /* of those with this time */
+};
+
 /*
  * The records from `since` up to but not including `until`, in order of time; of one user where
  * `user` is not empty. `each` returns false to stop. Takes a new snapshot every few thousand
  * records, so that a long query does not hold old pages.
  */
 struct err audit_query(struct audit *audit, uint64_t since, uint64_t until, struct slice user,
-                       bool (*each)(void *ctx, uint64_t time, struct slice line),
+                       bool (*each)(void *ctx, struct audit_place at, struct slice line),
                        void *ctx) MUST_USE;
 
 /* The time of the newest record; 0 where there is none. */

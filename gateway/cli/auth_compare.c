@@ -110,12 +110,10 @@ static void each_user(void *ctx, struct slice user, const struct outcome *outcom
 
 static void tell_end(const struct compare *c)
 {
-    if (c->cli->json) {
-        json_dumpf(c->list, stdout, JSON_COMPACT);
-        putchar('\n');
-    } else if (c->differing == 0) {
+    if (c->cli->json)
+        cli_print_json(c->list);
+    else if (c->differing == 0)
         puts("every user's outcome is the same on all protocols");
-    }
 }
 
 static int compare(const struct cli *cli, struct audit *audit, const struct cli_auth_range *range)

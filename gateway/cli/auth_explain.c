@@ -40,9 +40,7 @@ static void dump_ways(const struct cli *cli, const struct auth_account *account,
     json_t *all = json_pack("{s:s, s:s%, s:b, s:o}", "name", cli->operands[0], "user",
                             (const char *)account->identity.ptr, account->identity.len, "password",
                             (int)(account->credentials.len > 0), "ways", list);
-    json_dumpf(all, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(all);
+    cli_put_json(all);
 }
 
 static int explain(const struct cli *cli, struct cli_world *world, struct auth *auth,

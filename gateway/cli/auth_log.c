@@ -3,12 +3,11 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
-#include "base/clock.h"
 #include "base/utf.h"
 #include "gateway/audit_kind.h"
+#include "gateway/cli/auth_follow.h"
 #include "gateway/cli/auth_range.h"
 #include "gateway/cli/cli.h"
-#include "store/audit.h"
 #include "store/store.h"
 
 const struct cli_option cli_auth_log_options[] = {
@@ -21,9 +20,7 @@ enum { FOLLOW_EVERY_US = 250000 };
 struct filter {
     const struct cli *cli;
     const struct cli_auth_range *range;
-    uint64_t newest;    /* time of the last record seen */
-    unsigned at_newest; /* how many records of just that time were seen */
-    unsigned skip;      /* ... of which so many are passed over */
+    struct follow *follow; /* NULL: one round is all */
 };
 
 /* ---- records ---- */
@@ -45,23 +42,12 @@ static void print_record(const json_t *record)
     buf_done(&mechanism);
 }
 
-/* Records with one time are told apart by their order: --follow must not print one twice. */
-static bool is_new(struct filter *f, uint64_t time)
-{
-    if (time != f->newest) {
-        f->newest = time;
-        f->at_newest = 0;
-        f->skip = 0;
-    }
-    return ++f->at_newest > f->skip;
-}
-
-static bool each_record(void *ctx, uint64_t time, struct slice line)
+static bool each_record(void *ctx, struct audit_place at, struct slice line)
 {
     struct filter *f = ctx;
     json_t *record;
 
-    if (!is_new(f, time))
+    if (f->follow && !follow_is_new(f->follow, at))
         return true;
     record = json_loadb((const char *)line.ptr, line.len, 0, NULL);
     if (record && cli_auth_range_has(f->range, f->range->user, audit_member(record, "protocol"))) {
@@ -76,22 +62,21 @@ static bool each_record(void *ctx, uint64_t time, struct slice line)
 
 static int show(const struct cli *cli, struct audit *audit, const struct cli_auth_range *range)
 {
-    struct filter f = {.cli = cli, .range = range};
-    bool follow = cli_option(cli, "--follow") != NULL;
+    struct follow follow = {0};
+    struct filter f = {
+        .cli = cli, .range = range, .follow = cli_option(cli, "--follow") ? &follow : NULL};
     uint64_t since = range->since;
+    struct err e;
 
     for (;;) {
-        struct err e = audit_query(audit, since, range->until, range->user, each_record, &f);
-
-        if (failed(e))
-            return cli_fail_err(cli, "records", e);
-        if (!follow || fflush(stdout) != 0 || ferror(stdout))
-            return CLI_OK;
-        since = f.newest ? f.newest : since;
-        f.skip = f.at_newest;
-        f.at_newest = 0;
+        e = audit_query(audit, since, range->until, range->user, each_record, &f);
+        if (failed(e) || !f.follow || fflush(stdout) != 0 || ferror(stdout))
+            break;
+        since = follow_turn(&follow, since);
         usleep(FOLLOW_EVERY_US);
     }
+    follow_done(&follow);
+    return failed(e) ? cli_fail_err(cli, "records", e) : CLI_OK;
 }
 
 int cli_auth_log(struct cli *cli)

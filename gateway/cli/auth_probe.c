@@ -306,16 +306,16 @@ static bool is_of(const struct probed *r, uint64_t time, const json_t *record)
            time + FILETIME_SECOND / 1000 > r->time;
 }
 
-static bool each_record(void *ctx, uint64_t time, struct slice line)
+static bool each_record(void *ctx, struct audit_place at, struct slice line)
 {
     struct search *s = ctx;
     json_t *record = json_loadb((const char *)line.ptr, line.len, 0, NULL);
     enum auth_reason r;
 
-    s->newest = time;
+    s->newest = at.time;
     if (audit_reason_of(audit_member(record, "reason"), &r))
         for (size_t i = 0; i < s->n; i++)
-            if (is_of(&s->results[i], time, record)) {
+            if (is_of(&s->results[i], at.time, record)) {
                 s->results[i].recorded = true;
                 s->results[i].reason = r;
                 s->found++;
@@ -384,9 +384,7 @@ static void dump_results(const struct probed *results, size_t n, struct arena *i
         json_object_set_new(json, "answer", json_string(r->answer));
         json_array_append_new(list, json);
     }
-    json_dumpf(list, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(list);
+    cli_put_json(list);
 }
 
 static int tell(const struct cli *cli, const struct probed *results, size_t n, struct arena *in)

@@ -81,7 +81,7 @@ static void each_latency(void *ctx, struct slice kind, const uint32_t counts[AUD
 }
 
 /* A record of the user who was asked for. */
-static bool each_record(void *ctx, uint64_t time, struct slice text)
+static bool each_record(void *ctx, struct audit_place at, struct slice text)
 {
     json_t *record = json_loadb((const char *)text.ptr, text.len, 0, NULL);
     uint32_t one[AUDIT_LATENCY_STEPS] = {0};
@@ -89,8 +89,8 @@ static bool each_record(void *ctx, uint64_t time, struct slice text)
 
     if (audit_record_kind(record, &kind)) {
         one[audit_latency_step(audit_record_latency(record))] = 1;
-        each_count(
-            ctx, &(struct audit_count){.kind = audit_kind_slice(&kind), .count = 1, .last = time});
+        each_count(ctx, &(struct audit_count){
+                            .kind = audit_kind_slice(&kind), .count = 1, .last = at.time});
         each_latency(ctx, audit_kind_slice(&kind), one);
     }
     json_decref(record);
@@ -188,10 +188,8 @@ static void tell(const struct cli *cli, const struct report *r)
             json_array_append_new(list, line_json(line));
         else
             print_line(line);
-    if (cli->json) {
-        json_dumpf(list, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
+    if (cli->json)
+        cli_print_json(list);
     json_decref(list);
 }
 

@@ -29,12 +29,6 @@ static void print_one(const json_t *one)
     buf_done(&shown);
 }
 
-static void print_json(const json_t *value)
-{
-    json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-    putchar('\n');
-}
-
 /* The daemon's answer, to be let go of; NULL: there is none, and that was said. Takes `question`.
  */
 static json_t *ask(const struct cli *cli, json_t *question)
@@ -68,7 +62,7 @@ int cli_auth_throttled(struct cli *cli)
     if (!answer)
         return CLI_FAILED;
     if (cli->json) {
-        print_json(list);
+        cli_print_json(list);
     } else {
         printf("%-26s %-30s %8s %6s\n", "address", "user", "failures", "waits");
         for (size_t i = 0; i < json_array_size(list); i++)
@@ -95,7 +89,7 @@ int cli_auth_lift(struct cli *cli)
     if (!answer)
         return CLI_FAILED;
     if (cli->json)
-        print_json(answer);
+        cli_print_json(answer);
     else
         printf("%lld lifted\n", (long long)json_integer_value(json_object_get(answer, "lifted")));
     json_decref(answer);

@@ -66,6 +66,18 @@ json_t *cli_json_text(struct slice s)
     return text;
 }
 
+void cli_print_json(const json_t *value)
+{
+    json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    putchar('\n');
+}
+
+void cli_put_json(json_t *value)
+{
+    cli_print_json(value);
+    json_decref(value);
+}
+
 int cli_fail(const struct cli *cli, const char *format, ...)
 {
     va_list args;

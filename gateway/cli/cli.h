@@ -56,6 +56,10 @@ int cli_main(int argc, char **argv);
 /* The value of an option ("" for one without a value), or NULL where it was not given. */
 const char *cli_option(const struct cli *cli, const char *name);
 
+/* A value as one line on standard output, for programs. The second lets go of it. */
+void cli_print_json(const json_t *value);
+void cli_put_json(json_t *value);
+
 /* "gatepost: user add: there is one already" on standard error; returns CLI_FAILED. */
 int cli_fail(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 int cli_fail_err(const struct cli *cli, const char *what, struct err e);

@@ -245,12 +245,12 @@ struct lines {
     unsigned n, most;
 };
 
-static bool collect(void *ctx, uint64_t time, struct slice line)
+static bool collect(void *ctx, struct audit_place at, struct slice line)
 {
     struct lines *lines = ctx;
     size_t used = strlen(lines->text);
 
-    snprintf(lines->text + used, sizeof lines->text - used, "%llu:%.*s ", (unsigned long long)time,
+    snprintf(lines->text + used, sizeof lines->text - used, "%llu:%.*s ", (unsigned long long)at.time,
              SLICE_ARG(line));
     return ++lines->n < lines->most;
 }
@@ -382,9 +382,9 @@ static void the_last_log_on_goes_with_the_account(void **state)
     assert_last(w, "bob2", "imap 10:c ");
 }
 
-static bool count(void *ctx, uint64_t time, struct slice line)
+static bool count(void *ctx, struct audit_place at, struct slice line)
 {
-    (void)time, (void)line;
+    (void)at, (void)line;
     ++*(unsigned *)ctx;
     return true;
 }
