@@ -10,6 +10,7 @@
 #ifndef GATEPOST_BASE_SLICE_H
 #define GATEPOST_BASE_SLICE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,8 +28,8 @@ struct slice {
 #define S(literal) ((struct slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
 #define SLICE_EMPTY ((struct slice){NULL, 0})
 
-/* For printf's "%.*s". */
-#define SLICE_ARG(s) ((int)(s).len), ((const char *)(s).ptr)
+/* For printf's "%.*s"; what is longer than an int can say is cut. */
+#define SLICE_ARG(s) ((int)slice_head((s), INT_MAX).len), ((const char *)(s).ptr)
 
 static inline struct slice slice_of(const void *ptr, size_t len)
 {
@@ -121,6 +122,15 @@ static inline bool ascii_is_digit(uint8_t c)
 static inline bool ascii_is_alpha(uint8_t c)
 {
     return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+
+/* The value of a hexadecimal digit of either case, or -1. */
+static inline int ascii_hex(uint8_t c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 #endif

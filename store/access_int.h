@@ -13,10 +13,4 @@ struct err replicas_decode(struct slice value, struct slice *guids) MUST_USE;
 struct err criteria_decode(struct slice value, struct arena *in,
                            struct store_search_criteria *out) MUST_USE;
 
-/* A new folder gets those of another, where that has any; its record is not saved. */
-struct err permissions_copy(struct store_tx *tx, const struct folder_rec *from,
-                            struct folder_rec *to) MUST_USE;
-struct err criteria_copy(struct store_tx *tx, const struct folder_rec *from,
-                         struct folder_rec *to) MUST_USE;
-
 #endif

@@ -70,13 +70,11 @@ static const struct audit_entry *newest(const struct audit_entry *const *entries
     return newest;
 }
 
-/* `n` entries of one hour, user and kind. */
-static struct err add_count(struct engine_write *w, const struct audit_entry *const *entries,
-                            size_t n)
+/* `n` entries of one hour, user and kind, of which `newest` is one. */
+static struct err add_count(struct engine_write *w, const struct audit_entry *newest, size_t n)
 {
-    const struct audit_entry *any = newest(entries, n);
     struct audit_key key =
-        audit_count_key(hour_of(any->time), audit_indexable(any->user), any->kind);
+        audit_count_key(hour_of(newest->time), audit_indexable(newest->user), newest->kind);
     uint8_t sum[COUNT_LEN];
     uint64_t count = n, last = 0;
     struct slice old;
@@ -88,7 +86,7 @@ static struct err add_count(struct engine_write *w, const struct audit_entry *co
         count += audit_number(old.ptr, 8);
         last = audit_number(old.ptr + 8, 8);
     }
-    last = any->time > last ? any->time : last;
+    last = newest->time > last ? newest->time : last;
     put_number(sum, count, 8);
     put_number(sum + 8, last, 8);
     return engine_put(w, audit_key_slice(&key), slice_of(sum, sizeof sum));
@@ -123,8 +121,8 @@ static struct err add_users(struct engine_write *w, const struct audit_entry *co
     for (size_t i = 0, end; i < n && !failed(e); i = end) {
         for (end = i + 1; end < n && same_user(entries[i], entries[end]);)
             end++;
-        e = add_count(w, entries + i, end - i);
         const struct audit_entry *last = newest(entries + i, end - i);
+        e = add_count(w, last, end - i);
         if (!failed(e) && last->door.len)
             e = audit_keep_last(w, last);
     }

@@ -268,19 +268,11 @@ struct err bag_drop(struct store_tx *tx, uint64_t id, size_t *blobs)
 
 /* ---- categories ---- */
 
-static int hex_digit(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_upper(c);
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Does an escape stand at `i`? */
 static bool is_escape(struct slice text, size_t i)
 {
-    return text.ptr[i] == '=' && i + 2 < text.len && hex_digit(text.ptr[i + 1]) >= 0 &&
-           hex_digit(text.ptr[i + 2]) >= 0;
+    return text.ptr[i] == '=' && i + 2 < text.len && ascii_hex(text.ptr[i + 1]) >= 0 &&
+           ascii_hex(text.ptr[i + 2]) >= 0;
 }
 
 /* What an atom of IMAP may not have (RFC 9051 9), and what would be read as something else. */
@@ -315,7 +307,7 @@ struct slice category_of_keyword(struct slice keyword, struct arena *in)
         uint8_t c = keyword.ptr[i];
 
         if (is_escape(keyword, i)) {
-            c = (uint8_t)(hex_digit(keyword.ptr[i + 1]) << 4 | hex_digit(keyword.ptr[i + 2]));
+            c = (uint8_t)(ascii_hex(keyword.ptr[i + 1]) << 4 | ascii_hex(keyword.ptr[i + 2]));
             i += 2;
         }
         buf_putc(&out, c);

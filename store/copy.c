@@ -112,16 +112,6 @@ struct err transfer_run(struct store_tx *tx, struct transfer *t, uint32_t *first
     return e;
 }
 
-/* Where the copies go: the folder, or its associated messages. */
-static struct err load_target(struct store_tx *tx, const struct store_copy *rq,
-                              struct folder_rec *out)
-{
-    struct folder_rec owner;
-    struct err e = folder_load_target(tx, rq->to, rq->associated ? &owner : out);
-
-    return failed(e) || !rq->associated ? e : shadow_load(tx, &owner, SHADOW_ASSOCIATED, out);
-}
-
 static struct err copy_step(struct store_tx *tx, struct store_op *op)
 {
     struct store_copy *rq = container_of(op, struct store_copy, op);
@@ -131,7 +121,7 @@ static struct err copy_step(struct store_tx *tx, struct store_op *op)
                          .most = UINT32_MAX,
                          .move = rq->move,
                          .source = &rq->batch_source};
-    struct err e = load_target(tx, rq, &other);
+    struct err e = folder_load_place(tx, rq->to, rq->associated, &other);
 
     uidset_clear(&rq->batch_source);
     if (!failed(e)) /* after the target's shadow was made, for that changes its owner */

@@ -66,23 +66,6 @@ struct err store_search_criteria(struct store_read *rd, uint64_t fid, struct are
     return criteria_decode(arena_slice(in, value), in, out);
 }
 
-struct err criteria_copy(struct store_tx *tx, const struct folder_rec *from, struct folder_rec *to)
-{
-    struct arena arena = ARENA_INIT;
-    struct key key = key_id(KEY_CRITERIA, from->fid), copy = key_id(KEY_CRITERIA, to->fid);
-    struct slice value;
-
-    if (!(from->flags & FOLDER_CRITERIA))
-        return OK;
-    struct err e = tx_get(tx, &key, &value);
-
-    if (!failed(e))
-        e = tx_put(tx, &copy, arena_slice(&arena, value));
-    to->flags |= FOLDER_CRITERIA;
-    arena_done(&arena);
-    return e.code == ERR_NOT_FOUND ? ERR(ERR_CORRUPT, "what a folder has is missing") : e;
-}
-
 static struct err save(struct store_tx *tx, uint64_t fid, const struct store_search_criteria *c)
 {
     size_t found = c->searched ? FOUND_HEAD + c->mids.len : 0, at = HEAD + 8 * c->n_scope;

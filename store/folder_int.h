@@ -24,11 +24,27 @@ struct err folder_sibling(struct engine_read *rd, uint64_t parent, struct slice 
 /* A record that is neither a shadow's nor of a soft-deleted folder. */
 struct err folder_load_plain(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 
+/* ERR_DENIED: it is one of those that every mailbox has, and stays where it is. */
+static inline struct err folder_deny_special(const struct folder_rec *rec)
+{
+    return rec->special != SPECIAL_NONE && rec->special < SPECIAL_ALL
+               ? ERR(ERR_DENIED, "a special folder of every mailbox")
+               : OK;
+}
+
 /* ---- parts of changes (folder_ops.c) ---- */
 
 struct err folder_drop_special(struct store_tx *tx, struct folder_rec *rec) MUST_USE;
 /* What is kept under a FID beside the record: properties, permissions, search criteria. */
 struct err folder_drop_extras(struct store_tx *tx, uint64_t fid) MUST_USE;
+/*
+ * A new folder gets what another has under this kind of key, if the flag says that it has; the new
+ * one's record is not saved.
+ */
+struct err folder_copy_extra(struct store_tx *tx, enum key_kind kind, uint16_t flag,
+                             const struct folder_rec *from, struct folder_rec *to) MUST_USE;
+/* Its special use, its messages and its shadows go. */
+struct err folder_clear(struct store_tx *tx, struct folder_rec *rec) MUST_USE;
 /* Record, name and properties of a folder without children go, and its parent counts one less. */
 struct err folder_vanish(struct store_tx *tx, const struct folder_rec *rec) MUST_USE;
 /* Is the folder `rec` that one, or below it? */

@@ -147,7 +147,7 @@ struct err folder_make(struct store_tx *tx, struct folder_rec *parent, const str
     struct err e = folder_save(tx, parent);
 
     if (!failed(e)) /* [MS-OXCPERM] 3.2.5.1: as above it */
-        e = permissions_copy(tx, parent, out);
+        e = folder_copy_extra(tx, KEY_PERMISSIONS, FOLDER_PERMISSIONS, parent, out);
     if (!failed(e))
         e = folder_save(tx, out);
     if (!failed(e))
@@ -356,6 +356,33 @@ struct err folder_drop_extras(struct store_tx *tx, uint64_t fid)
     return failed(e) ? e : tx_delete_any(tx, &criteria);
 }
 
+struct err folder_copy_extra(struct store_tx *tx, enum key_kind kind, uint16_t flag,
+                             const struct folder_rec *from, struct folder_rec *to)
+{
+    struct arena arena = ARENA_INIT;
+    struct key key = key_id(kind, from->fid), copy = key_id(kind, to->fid);
+    struct slice value;
+
+    if (!(from->flags & flag))
+        return OK;
+    struct err e = tx_get(tx, &key, &value);
+
+    if (!failed(e))
+        e = tx_put(tx, &copy, arena_slice(&arena, value));
+    to->flags |= flag;
+    arena_done(&arena);
+    return e.code == ERR_NOT_FOUND ? ERR(ERR_CORRUPT, "what a folder has is missing") : e;
+}
+
+struct err folder_clear(struct store_tx *tx, struct folder_rec *rec)
+{
+    struct err e = folder_drop_special(tx, rec);
+
+    if (!failed(e) && !(rec->flags & FOLDER_NOSELECT))
+        e = sweep_doom(tx, rec);
+    return failed(e) ? e : shadows_drop(tx, rec);
+}
+
 static struct err become_level(struct store_tx *tx, struct folder_rec *rec)
 {
     rec->flags = (uint16_t)((rec->flags & ~(FOLDER_PERMISSIONS | FOLDER_CRITERIA)) |
@@ -403,20 +430,16 @@ static struct err delete_step(struct store_tx *tx, struct store_op *op)
     struct folder_rec rec;
     struct err e = folder_load_plain(tx, rq->fid, &rec);
 
+    if (!failed(e))
+        e = folder_deny_special(&rec);
     if (failed(e))
         return e;
-    if (rec.special != SPECIAL_NONE && rec.special < SPECIAL_ALL)
-        return ERR(ERR_DENIED, "a special folder of every mailbox");
     if ((rec.flags & FOLDER_NOSELECT) && rec.children > 0)
         return ERR(ERR_DENIED, "only a level above other folders");
     e = folder_remove_deleted_below(tx, rq->fid, &op->more);
     if (failed(e) || op->more)
         return e;
-    e = folder_drop_special(tx, &rec);
-    if (!failed(e) && !(rec.flags & FOLDER_NOSELECT))
-        e = sweep_doom(tx, &rec);
-    if (!failed(e))
-        e = shadows_drop(tx, &rec);
+    e = folder_clear(tx, &rec);
     if (failed(e))
         return e;
     return rec.children > 0 ? become_level(tx, &rec) : folder_vanish(tx, &rec);
@@ -543,9 +566,8 @@ struct err folder_set_name(struct store_tx *tx, struct folder_rec *rec, struct s
     struct err e = folder_name_take(name, &arena, &taken);
 
     if (!failed(e) && !slice_eq(taken, folder_rec_name(rec))) {
-        if (rec->special != SPECIAL_NONE && rec->special < SPECIAL_ALL)
-            e = ERR(ERR_DENIED, "a special folder of every mailbox");
-        else
+        e = folder_deny_special(rec);
+        if (!failed(e))
             e = folder_sibling(tx->read, rec->parent, taken, &other);
         if (!failed(e) && other != rec->fid)
             e = ERR(ERR_EXISTS, "there is a folder of this name");

@@ -13,16 +13,6 @@ enum { FOLDERS_PER_BATCH = 50, MARKS_PER_BATCH = 500 };
 /* So many hidden ones for each that a mailbox may have: two shadows, and itself before it. */
 enum { HIDDEN_PER_FOLDER = 3 };
 
-static bool is_special(const struct folder_rec *rec)
-{
-    return rec->special != SPECIAL_NONE && rec->special < SPECIAL_ALL;
-}
-
-static struct err special(void)
-{
-    return ERR(ERR_DENIED, "a special folder of every mailbox");
-}
-
 /* ---- walking ---- */
 
 /* The first child by name from `from` on that is not special. ERR_NOT_FOUND. */
@@ -37,7 +27,7 @@ static struct err next_child(struct store_tx *tx, uint64_t parent, const struct 
         e = u64_value_decode(value, &fid);
         if (!failed(e))
             e = folder_load(tx->read, fid, out);
-        if (failed(e) || special_too || !is_special(out))
+        if (failed(e) || special_too || !failed(folder_deny_special(out)))
             return e;
     }
     return failed(e) ? e : ERR(ERR_NOT_FOUND, "no more folders");
@@ -125,12 +115,8 @@ static struct err purge(struct store_tx *tx, struct folder_rec *rec)
 {
     if (rec->flags & FOLDER_DELETED)
         return purge_deleted(tx, rec);
-    struct err e = folder_drop_special(tx, rec);
+    struct err e = folder_clear(tx, rec);
 
-    if (!failed(e) && !(rec->flags & FOLDER_NOSELECT))
-        e = sweep_doom(tx, rec);
-    if (!failed(e))
-        e = shadows_drop(tx, rec);
     return failed(e) ? e : folder_vanish(tx, rec);
 }
 
@@ -226,8 +212,9 @@ static struct err remove_step(struct store_tx *tx, struct store_op *op)
         return e.code == ERR_NOT_FOUND && op->batches > 0 ? OK : e;
     if (rec.shadow != SHADOW_NONE)
         return ERR(ERR_NOT_FOUND, "there is no such folder");
-    if (is_special(&rec))
-        return special();
+    e = folder_deny_special(&rec);
+    if (failed(e))
+        return e;
     rq->partial = op->batches == 0 &&
                   ((rec.exists > 0 && !rq->messages) || (rec.children > 0 && !rq->folders));
     if (rq->partial)
@@ -349,8 +336,9 @@ static struct err move_first(struct store_tx *tx, struct store_folder_move *rq, 
 
     if (failed(e) || rec.shadow != SHADOW_NONE)
         return failed(e) ? e : ERR(ERR_NOT_FOUND, "there is no such folder");
-    if (is_special(&rec))
-        return special();
+    e = folder_deny_special(&rec);
+    if (failed(e))
+        return e;
     uint16_t before = rec.flags & FOLDER_IPM;
 
     name = arena_slice(in, folder_rec_name(&rec));

@@ -106,24 +106,6 @@ struct err store_permissions(struct store_read *rd, uint64_t fid, struct arena *
     return failed(e) ? e : load(rd->engine, fid, in, out, n);
 }
 
-struct err permissions_copy(struct store_tx *tx, const struct folder_rec *from,
-                            struct folder_rec *to)
-{
-    struct arena arena = ARENA_INIT;
-    struct key key = key_id(KEY_PERMISSIONS, from->fid), copy = key_id(KEY_PERMISSIONS, to->fid);
-    struct slice value;
-
-    if (!(from->flags & FOLDER_PERMISSIONS))
-        return OK;
-    struct err e = tx_get(tx, &key, &value);
-
-    if (!failed(e))
-        e = tx_put(tx, &copy, arena_slice(&arena, value));
-    to->flags |= FOLDER_PERMISSIONS;
-    arena_done(&arena);
-    return e.code == ERR_NOT_FOUND ? ERR(ERR_CORRUPT, "what a folder has is missing") : e;
-}
-
 /* ---- changing ---- */
 
 struct members {

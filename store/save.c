@@ -318,18 +318,6 @@ static struct err check_quota(const struct saving *s)
     return tx_check_quota(s->tx, size > old ? size - old : 0);
 }
 
-/* Where a new message goes. */
-static struct err load_folder(struct saving *s, struct folder_rec *out)
-{
-    struct folder_rec *owner = arena_alloc(s->in, sizeof *owner);
-    struct err e = folder_load_target(s->tx, s->rq->fid, out);
-
-    if (failed(e) || !s->rq->associated)
-        return e;
-    *owner = *out;
-    return shadow_load(s->tx, owner, SHADOW_ASSOCIATED, out);
-}
-
 /* May a new message have the number that the caller has reserved? */
 static struct err check_new_mid(const struct saving *s)
 {
@@ -356,7 +344,7 @@ static struct err save(struct saving *s)
     if (!failed(e) && s->old)
         *folder = s->old->folder;
     else if (!failed(e))
-        e = load_folder(s, folder);
+        e = folder_load_place(s->tx, s->rq->fid, s->rq->associated, folder);
     if (!failed(e))
         e = check_new_mid(s);
     if (!failed(e))

@@ -68,6 +68,15 @@ struct err shadow_load(struct store_tx *tx, struct folder_rec *owner, enum store
     return e.code == ERR_NOT_FOUND ? ERR(ERR_CORRUPT, "a folder's shadow is missing") : e;
 }
 
+struct err folder_load_place(struct store_tx *tx, uint64_t fid, bool associated,
+                             struct folder_rec *out)
+{
+    struct folder_rec owner;
+    struct err e = folder_load_target(tx, fid, associated ? &owner : out);
+
+    return failed(e) || !associated ? e : shadow_load(tx, &owner, SHADOW_ASSOCIATED, out);
+}
+
 /* ---- dropping ---- */
 
 struct err shadow_drop(struct store_tx *tx, struct folder_rec *owner, enum store_shadow shadow)

@@ -142,6 +142,9 @@ struct err folder_save(struct store_tx *tx, const struct folder_rec *rec) MUST_U
 struct err folder_load_open(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 /* As folder_load_open(), for what comes into it: no shadow of soft-deleted messages. */
 struct err folder_load_target(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
+/* As folder_load_target(); `associated`: its shadow of associated messages. */
+struct err folder_load_place(struct store_tx *tx, uint64_t fid, bool associated,
+                             struct folder_rec *out) MUST_USE;
 /* As folder_load_open(), for what is taken out of it: soft-deleted ones too. */
 struct err folder_load_source(struct store_tx *tx, uint64_t fid, struct folder_rec *out) MUST_USE;
 /* The child of that (normalised) name. */

@@ -322,8 +322,8 @@ static void each_log(struct verify *v, struct slice key, struct slice value)
     uint64_t counter = 0;
 
     v->log_entries++;
-    if (!key_is_id(key, KEY_LOG, &counter) || failed(log_rec_decode(value, &rec)) ||
-        failed(uids_decode(rec.uids, &set))) {
+    bool known = key_is_id(key, KEY_LOG, &counter) && !failed(log_rec_decode(value, &rec));
+    if (!known || failed(uids_decode(rec.uids, &set))) {
         verify_fault(v, "change log entry %llu is malformed", (unsigned long long)counter);
     } else if (counter > v->rec.counter || counter <= v->rec.log_floor || rec.first > counter) {
         verify_fault(v, "change log entry %llu is out of order", (unsigned long long)counter);
@@ -341,7 +341,7 @@ static void each_log(struct verify *v, struct slice key, struct slice value)
             verify_fault(v, "change log entry %llu: its tombstone is missing",
                          (unsigned long long)counter);
     }
-    if (counter && !failed(log_rec_decode(value, &rec)))
+    if (known)
         check_mids(v, counter, &rec);
     uidset_done(&set);
 }

@@ -512,9 +512,7 @@ static void report_json(const struct import *im)
         json_object_set_new(report, "stopped_at", cli_json_text(slice_str(im->stopped.path)));
         json_object_set_new(report, "stopped_at_message", json_integer(im->stopped.number));
     }
-    json_dumpf(report, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(report);
+    cli_put_json(report);
 }
 
 /* What an administrator needs to know to go on. */

@@ -211,13 +211,6 @@ static json_t *json_id(uint64_t id)
     return json_string(text);
 }
 
-static void print_json(json_t *list)
-{
-    json_dumpf(list, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(list);
-}
-
 static int cmd_folders(struct visit *s)
 {
     struct folders f;
@@ -234,7 +227,7 @@ static int cmd_folders(struct visit *s)
                                               cli_json_text(f.items[i].path), "messages",
                                               (json_int_t)f.items[i].count, "unread",
                                               (json_int_t)f.items[i].unread));
-    print_json(list);
+    cli_put_json(list);
     return CLI_OK;
 }
 
@@ -295,7 +288,7 @@ static int cmd_list(struct visit *s)
                 rop(s, ROP_GetContentsTable, AT_FOLDER, AT_TABLE, &table, NULL) &&
                 walk_table(s, &message_columns, list ? add_message_json : print_message, list);
     if (list && good)
-        print_json(list);
+        cli_put_json(list);
     else
         json_decref(list);
     return good ? CLI_OK : fail_wire(s);
@@ -547,18 +540,12 @@ static int cmd_watch(struct visit *s)
 
 /* ---- rops ---- */
 
-static int hex_of(char c)
-{
-    const char *digits = "0123456789abcdef", *at = strchr(digits, ascii_lower((uint8_t)c));
-
-    return c && at ? (int)(at - digits) : -1;
-}
-
 static bool unhex(char **words, size_t n, struct buf *out)
 {
     for (size_t i = 0; i < n; i++)
         for (const char *c = words[i]; *c; c += 2) {
-            int high = hex_of(c[0]), low = high < 0 ? -1 : hex_of(c[1]);
+            int high = ascii_hex((uint8_t)c[0]);
+            int low = high < 0 ? -1 : ascii_hex((uint8_t)c[1]);
 
             if (low < 0)
                 return false;
@@ -616,26 +603,11 @@ static const struct action *find_action(const struct cli *cli)
     return NULL;
 }
 
-static bool secret_of_file(const struct cli *cli, const char *path, struct buf *out)
-{
-    FILE *file = fopen(path, "re");
-    int c;
-
-    if (!file) {
-        cli_fail(cli, "%s: %s", path, strerror(errno));
-        return false;
-    }
-    while ((c = getc(file)) != EOF && c != '\n' && c != '\r')
-        buf_putc(out, (uint8_t)c);
-    fclose(file);
-    return !out->failed || cli_fail(cli, "%s: too long", path) == CLI_OK;
-}
-
 static bool get_secret(const struct cli *cli, struct buf *out)
 {
     const char *path = cli_option(cli, "--password-file");
 
-    return path ? secret_of_file(cli, path, out) : cli_ask_secret(cli, out);
+    return path ? cli_file_secret(cli, path, out) : cli_ask_secret(cli, out);
 }
 
 /* The distinguished name that Autodiscover would tell ([MS-OXDSCLI] 4.4). */

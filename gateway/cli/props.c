@@ -56,14 +56,6 @@ const char *props_label(struct store_read *rd, uint32_t tag, struct arena *in)
 
 /* ---- reading numbers ---- */
 
-static int hex_digit(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool parse_hex(struct slice text, uint64_t *out)
 {
     uint64_t n = 0;
@@ -71,7 +63,7 @@ static bool parse_hex(struct slice text, uint64_t *out)
     if (!slice_istarts(text, S("0x")) || text.len < 3 || text.len > 18)
         return false;
     for (size_t i = 2; i < text.len; i++) {
-        int digit = hex_digit(text.ptr[i]);
+        int digit = ascii_hex(text.ptr[i]);
 
         if (digit < 0)
             return false;
@@ -106,7 +98,7 @@ static bool parse_guid(struct slice text, uint8_t guid[16])
                 return false;
             continue;
         }
-        int high = hex_digit(text.ptr[i]), low = hex_digit(text.ptr[i + 1]);
+        int high = ascii_hex(text.ptr[i]), low = ascii_hex(text.ptr[i + 1]);
 
         if (high < 0 || low < 0)
             return false;
@@ -212,7 +204,7 @@ static bool parse_bytes(struct slice text, struct arena *in, struct slice *out)
     uint8_t *bytes = arena_alloc(in, text.len / 2 + 1);
 
     for (size_t i = 0; i + 1 < text.len; i += 2) {
-        int high = hex_digit(text.ptr[i]), low = hex_digit(text.ptr[i + 1]);
+        int high = ascii_hex(text.ptr[i]), low = ascii_hex(text.ptr[i + 1]);
 
         if (high < 0 || low < 0)
             return false;

@@ -104,10 +104,8 @@ int cli_queue_list(struct cli *cli)
         return CLI_FAILED;
     struct err e = walk(world.store, list_one, list);
     cli_close(&world);
-    if (list && !failed(e)) {
-        json_dumpf(list, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
+    if (list && !failed(e))
+        cli_print_json(list);
     json_decref(list);
     return failed(e) ? cli_fail_err(cli, "queue", e) : CLI_OK;
 }

@@ -1,5 +1,6 @@
 #include "gateway/cli/secret.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -69,6 +70,22 @@ static bool take_secret(const struct cli *cli, struct buf *out,
     bool good = from_tty(cli, tty, out);
     close(tty);
     return good;
+}
+
+bool cli_file_secret(const struct cli *cli, const char *path, struct buf *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        cli_fail(cli, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    bool good = read_line(fd, out);
+    close(fd);
+    if (good && slice_ends(buf_slice(out), S("\r")))
+        buf_truncate(out, out->len - 1);
+    return good ||
+           cli_fail(cli, "%s: no password of at most %d bytes", path, AUTH_MAX_SECRET) == CLI_OK;
 }
 
 bool cli_read_secret(const struct cli *cli, struct buf *out)

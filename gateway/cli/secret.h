@@ -16,4 +16,7 @@ bool cli_read_secret(const struct cli *cli, struct buf *out);
 /* One that exists already: asked for once. */
 bool cli_ask_secret(const struct cli *cli, struct buf *out);
 
+/* The first line of a file. */
+bool cli_file_secret(const struct cli *cli, const char *path, struct buf *out);
+
 #endif

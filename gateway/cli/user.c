@@ -352,13 +352,6 @@ static json_t *json_account(const struct account *a)
                      a->credentials.len > 0);
 }
 
-static void print_json(json_t *value)
-{
-    json_dumpf(value, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(value);
-}
-
 static void print_time(const char *label, uint64_t time, const char *otherwise)
 {
     struct buf text = buf_make(64);
@@ -410,7 +403,7 @@ static int show(struct cli *cli, struct cli_world *world, struct arena *in)
         json_t *account = json_account(&a);
 
         json_object_set(account, "last", last);
-        print_json(account);
+        cli_put_json(account);
     } else {
         print_account(&a);
         logons_print(last);
@@ -445,7 +438,7 @@ static int list(struct cli *cli, struct cli_world *world, struct arena *in)
         after = a.name;
     }
     if (cli->json)
-        print_json(all);
+        cli_put_json(all);
     else
         json_decref(all);
     return e.code == ERR_NOT_FOUND ? CLI_OK : cli_fail_err(cli, "accounts", e);

@@ -4,19 +4,11 @@
  */
 #include "protocols/http/http_int.h"
 
-static int hex_digit(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static unsigned size_digit(struct http_chunks *c, uint8_t byte)
 {
     if (c->left >> 60)
         return 413;
-    c->left = c->left << 4 | (uint64_t)hex_digit(byte);
+    c->left = c->left << 4 | (uint64_t)ascii_hex(byte);
     c->state = CHUNK_SIZE;
     return 0;
 }
@@ -45,7 +37,7 @@ static unsigned size_line(struct http_chunks *c, uint8_t byte)
 {
     if (++c->line > HTTP_CHUNK_LINE_MAX)
         return 400;
-    if (hex_digit(byte) >= 0 && c->state <= CHUNK_SIZE)
+    if (ascii_hex(byte) >= 0 && c->state <= CHUNK_SIZE)
         return size_digit(c, byte);
     return c->state == CHUNK_SIZE_FIRST ? 400 : size_tail(c, byte);
 }

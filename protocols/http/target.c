@@ -3,14 +3,6 @@
 
 #include <http_parser.h>
 
-static int hex_value(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /*
  * Decoded once, and what comes out must be text without control characters: a path with a NUL or a
  * line end in it means nothing good to whoever reads it next.
@@ -24,8 +16,8 @@ static bool decode_path(struct arena *in, struct slice raw, struct slice *out)
         uint8_t c = raw.ptr[i];
 
         if (c == '%') {
-            int high = i + 2 < raw.len ? hex_value(raw.ptr[i + 1]) : -1;
-            int low = i + 2 < raw.len ? hex_value(raw.ptr[i + 2]) : -1;
+            int high = i + 2 < raw.len ? ascii_hex(raw.ptr[i + 1]) : -1;
+            int low = i + 2 < raw.len ? ascii_hex(raw.ptr[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return false;

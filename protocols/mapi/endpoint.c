@@ -80,19 +80,12 @@ static struct slice cookie(const struct http_exchange *http, struct slice name)
     return SLICE_EMPTY;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_cookie(struct slice text, uint8_t bytes[MAPI_COOKIE_BYTES])
 {
     if (text.len != (size_t)2 * MAPI_COOKIE_BYTES)
         return false;
     for (size_t i = 0; i < MAPI_COOKIE_BYTES; i++) {
-        int high = hex_digit(text.ptr[2 * i]), low = hex_digit(text.ptr[2 * i + 1]);
+        int high = ascii_hex(text.ptr[2 * i]), low = ascii_hex(text.ptr[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return false;

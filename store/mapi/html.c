@@ -49,11 +49,11 @@ static bool number_of(struct slice s, uint32_t *out)
     if (s.len == 0 || s.len > 8)
         return false;
     for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = ascii_lower(s.ptr[i]);
+        int digit = ascii_hex(s.ptr[i]);
 
-        if (!ascii_is_digit(c) && !(hex && c >= 'a' && c <= 'f'))
+        if (digit < 0 || (digit > 9 && !hex))
             return false;
-        n = n * (hex ? 16 : 10) + (uint32_t)(ascii_is_digit(c) ? c - '0' : c - 'a' + 10);
+        n = n * (hex ? 16 : 10) + (uint32_t)digit;
         if (n > 0x10FFFF)
             return false;
     }

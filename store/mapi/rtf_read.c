@@ -274,17 +274,11 @@ static void take_word(struct reader *r)
     do_word(r, name, has_n, n);
 }
 
-static int hex_of(uint8_t c)
-{
-    c = ascii_lower(c);
-    return ascii_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void take_hex(struct reader *r)
 {
-    if (r->in.len < 2 || hex_of(r->in.ptr[0]) < 0 || hex_of(r->in.ptr[1]) < 0)
+    if (r->in.len < 2 || ascii_hex(r->in.ptr[0]) < 0 || ascii_hex(r->in.ptr[1]) < 0)
         return;
-    uint8_t c = (uint8_t)(hex_of(r->in.ptr[0]) << 4 | hex_of(r->in.ptr[1]));
+    uint8_t c = (uint8_t)(ascii_hex(r->in.ptr[0]) << 4 | ascii_hex(r->in.ptr[1]));
 
     r->in = slice_from(r->in, 2);
     put_byte(r, c);

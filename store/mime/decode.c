@@ -118,11 +118,11 @@ static bool qp_escape(struct mime_decoder *d, uint8_t c, struct buf *out)
             hold(d, c);
             return true;
         }
-    } else if (hex_value(c) >= 0 && d->n_held == 1) {
+    } else if (ascii_hex(c) >= 0 && d->n_held == 1) {
         hold(d, c);
         return true;
-    } else if (hex_value(c) >= 0 && d->n_held == 2 && !is_blank(last)) {
-        buf_putc(out, (uint8_t)(hex_value(last) * 16 + hex_value(c)));
+    } else if (ascii_hex(c) >= 0 && d->n_held == 2 && !is_blank(last)) {
+        buf_putc(out, (uint8_t)(ascii_hex(last) * 16 + ascii_hex(c)));
         d->n_held = 0;
         return true;
     }

@@ -47,15 +47,6 @@ struct slice mime_trim(struct slice s);
 /* True if no byte is above 127; eight at a time. */
 bool mime_is_ascii(struct slice s);
 
-/* The value of a hexadecimal digit of either case, or -1. */
-static inline int hex_value(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* ---- words ---- */
 
 /*

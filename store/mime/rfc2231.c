@@ -69,8 +69,8 @@ static void add_percent_decoded(struct words *w, struct slice s)
         int hi = -1, lo = -1;
 
         if (s.ptr[i] == '%' && i + 2 < s.len) {
-            hi = hex_value(s.ptr[i + 1]);
-            lo = hex_value(s.ptr[i + 2]);
+            hi = ascii_hex(s.ptr[i + 1]);
+            lo = ascii_hex(s.ptr[i + 2]);
         }
         if (hi >= 0 && lo >= 0)
             i += 2;

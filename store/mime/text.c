@@ -49,9 +49,9 @@ static void decode_q(struct slice s, struct buf *out)
     for (size_t i = 0; i < s.len; i++) {
         uint8_t c = s.ptr[i];
 
-        if (c == '=' && i + 2 < s.len && hex_value(s.ptr[i + 1]) >= 0 &&
-            hex_value(s.ptr[i + 2]) >= 0) {
-            c = (uint8_t)(hex_value(s.ptr[i + 1]) * 16 + hex_value(s.ptr[i + 2]));
+        if (c == '=' && i + 2 < s.len && ascii_hex(s.ptr[i + 1]) >= 0 &&
+            ascii_hex(s.ptr[i + 2]) >= 0) {
+            c = (uint8_t)(ascii_hex(s.ptr[i + 1]) * 16 + ascii_hex(s.ptr[i + 2]));
             i += 2;
         } else if (c == '_') {
             c = ' ';

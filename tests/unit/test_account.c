@@ -250,8 +250,8 @@ static bool collect(void *ctx, struct audit_place at, struct slice line)
     struct lines *lines = ctx;
     size_t used = strlen(lines->text);
 
-    snprintf(lines->text + used, sizeof lines->text - used, "%llu:%.*s ", (unsigned long long)at.time,
-             SLICE_ARG(line));
+    snprintf(lines->text + used, sizeof lines->text - used, "%llu:%.*s ",
+             (unsigned long long)at.time, SLICE_ARG(line));
     return ++lines->n < lines->most;
 }
 
