@@ -2,38 +2,68 @@
  * table_build.c - making the leaves of a table: find the rows, sort them, put categories in order.
  * In turns, for a folder may have a million messages.
  */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "protocols/mapi/table_int.h"
 
-enum { RUN = 2048 /* entries sorted at once */ };
+enum {
+    RUN = 2048, /* entries sorted at once */
+    FIRST_BLOCK = 4096,
+    KEY_BLOCK =
+        256 * 1024, /* nothing that was put is moved again: a million rows make no turn long */
+};
 
-struct entry {
-    uint32_t uid, instance, category;
-    uint32_t key_len, extreme_len; /* one behind the other */
-    size_t key;                    /* where in the keys */
+/*
+ * What stands before the key of an entry, which is followed by its extreme. Tables that have
+ * neither instances nor categories have the first two numbers alone.
+ */
+struct key_head {
+    uint32_t uid, len;
+    uint32_t instance, category, extreme_len;
+};
+
+struct key_block {
+    struct key_block *next;
+    size_t used, size;
+    uint8_t bytes[];
 };
 
 struct table_build {
-    enum { COLLECT, SORT_RUNS, MERGE, ORDER_CATEGORIES, DONE } phase;
+    enum { COLLECT, SORT_RUNS, MERGE, ORDER_CATEGORIES, TAKE_LEAVES, DONE } phase;
     uint64_t state; /* of the folder when it began */
     uint64_t next;  /* UID to be looked at */
     struct arena in;
     struct match_run run;
-    struct entry *entries, *spare;
+    const uint8_t **entries, **spare; /* each is where its head is, in a block */
     size_t n, cap;
-    struct buf keys;
+    size_t head_len;
+    struct key_block *blocks; /* newest first */
+    uint64_t key_bytes;
+    struct buf key;                /* of the row at hand */
+    struct table_leaves leaves;    /* as they will be; without sort keys they are made at once */
     size_t width, at, left, right; /* of merging: see merge() */
 };
 
-static struct table_build *build_new(uint64_t state)
+static struct table_build *build_new(const struct mapi_table *t, const struct store_folder *now)
 {
     struct table_build *b = mem_new(sizeof *b);
 
-    b->state = state;
+    b->state = now->modseq;
     b->run.in = &b->in;
-    b->keys = buf_make(SIZE_MAX);
+    b->key = buf_make(SIZE_MAX);
+    b->head_len = t->instances_of || t->n_categories ? sizeof(struct key_head)
+                                                     : offsetof(struct key_head, instance);
     return b;
+}
+
+static void free_blocks(struct table_build *b)
+{
+    for (struct key_block *block = b->blocks, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    b->blocks = NULL;
 }
 
 void table_build_free(struct mapi_table *t)
@@ -44,36 +74,96 @@ void table_build_free(struct mapi_table *t)
         return;
     free(b->entries);
     free(b->spare);
-    buf_done(&b->keys);
+    free_blocks(b);
+    leaves_done(&b->leaves);
+    buf_done(&b->key);
     arena_done(&b->in);
     free(b);
     t->build = NULL;
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- entries ---- */
+
+static struct key_head head_of(const struct table_build *b, const uint8_t *entry)
+{
+    struct key_head head = {.category = NO_CATEGORY};
+
+    memcpy(&head, entry, b->head_len);
+    return head;
+}
+
+static struct slice key_of(const struct table_build *b, const uint8_t *entry)
+{
+    uint32_t len;
+
+    memcpy(&len, entry + offsetof(struct key_head, len), sizeof len);
+    return slice_of(entry + b->head_len, len);
+}
+
+/* Room for `len` bytes, which stay where they are. */
+static uint8_t *take_bytes(struct table_build *b, size_t len)
+{
+    if (!b->blocks || len > b->blocks->size - b->blocks->used) {
+        size_t size = b->blocks ? least(2 * b->blocks->size, KEY_BLOCK) : FIRST_BLOCK;
+
+        size = len > size ? len : size;
+        struct key_block *block = mem_grow(NULL, size + sizeof *block, 1);
+
+        *block = (struct key_block){.next = b->blocks, .size = size};
+        b->blocks = block;
+        b->key_bytes += size;
+    }
+    b->blocks->used += len;
+    return b->blocks->bytes + (b->blocks->used - len);
+}
+
 /* ---- finding the rows ---- */
+
+static void add_leaf(const struct mapi_table *t, struct table_leaves *l,
+                     const struct key_head *head)
+{
+    leaves_make_room(t, l);
+    l->uids[l->n] = head->uid;
+    if (l->instances)
+        l->instances[l->n] = head->instance;
+    if (l->categories)
+        l->categories[l->n] = head->category;
+    l->n++;
+}
 
 static void add_entry(struct mapi_table *t, struct table_build *b, struct table_row *row)
 {
-    size_t ends[UINT8_MAX + 1], key = b->keys.len;
+    struct key_head head = {
+        .uid = row->leaf_uid, .instance = row->instance, .category = NO_CATEGORY};
+    size_t ends[UINT8_MAX + 1];
 
-    table_key_put(row, &b->keys, ends);
-    size_t key_len = b->keys.len - key;
-
-    table_key_put_extreme(row, &b->keys);
+    if (!t->n_orders) {
+        add_leaf(t, &b->leaves, &head);
+        b->n++;
+        return;
+    }
+    buf_clear(&b->key);
+    table_key_put(row, &b->key, ends);
+    head.len = (uint32_t)b->key.len;
+    if (t->n_categories)
+        head.category = table_key_category(t, buf_slice(&b->key), ends);
+    table_key_put_extreme(row, &b->key);
+    head.extreme_len = (uint32_t)b->key.len - head.len;
     if (b->n == b->cap) {
         b->cap = b->cap ? b->cap + b->cap / 4 : 256;
         b->entries = mem_grow(b->entries, b->cap, sizeof *b->entries);
     }
-    b->entries[b->n++] = (struct entry){
-        .uid = row->leaf_uid,
-        .instance = row->instance,
-        .category = t->n_categories
-                        ? table_key_category(t, slice_sub(buf_slice(&b->keys), key, key_len), ends)
-                        : NO_CATEGORY,
-        .key_len = (uint32_t)key_len,
-        .extreme_len = (uint32_t)(b->keys.len - key - key_len),
-        .key = key,
-    };
+    struct slice key = buf_slice(&b->key);
+    uint8_t *at = take_bytes(b, b->head_len + key.len);
+
+    memcpy(at, &head, b->head_len);
+    memcpy(at + b->head_len, key.ptr, key.len);
+    b->entries[b->n++] = at;
 }
 
 /* *spent is raised by what it took. */
@@ -156,26 +246,18 @@ static uint32_t collect(struct mapi_table *t, struct table_build *b, struct stor
 
 /* ---- sorting ---- */
 
-static int order_keys(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-    return slice_order(slice_of(a, a_len), slice_of(b, b_len));
-}
-
-static const uint8_t *key_of(const struct table_build *b, const struct entry *e)
-{
-    return b->keys.data + b->keys.head + e->key;
-}
-
 static int order_entries(const void *one, const void *other, void *build)
 {
-    const struct entry *a = one, *b = other;
-    int order = order_keys(key_of(build, a), a->key_len, key_of(build, b), b->key_len);
+    const uint8_t *a = *(const uint8_t *const *)one, *b = *(const uint8_t *const *)other;
+    int order = slice_order(key_of(build, a), key_of(build, b));
 
     if (order)
         return order;
-    if (a->uid != b->uid)
-        return a->uid < b->uid ? -1 : 1;
-    return (a->instance > b->instance) - (a->instance < b->instance);
+    struct key_head x = head_of(build, a), y = head_of(build, b);
+
+    if (x.uid != y.uid)
+        return x.uid < y.uid ? -1 : 1;
+    return (x.instance > y.instance) - (x.instance < y.instance);
 }
 
 static void sort_run(struct table_build *b)
@@ -212,11 +294,6 @@ static void merge_one(struct table_build *b, size_t middle, size_t end)
         next_pair(b);
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Runs of `width` become runs of twice as many, until one is left. `at` is how many are merged. */
 static void merge(struct table_build *b)
 {
@@ -233,7 +310,7 @@ static void merge(struct table_build *b)
     }
     if (b->at < b->n)
         return;
-    struct entry *merged = b->spare;
+    const uint8_t **merged = b->spare;
 
     b->spare = b->entries;
     b->entries = merged;
@@ -246,8 +323,7 @@ static void merge(struct table_build *b)
 
 struct group {
     size_t first, n;
-    const uint8_t *greatest;
-    size_t len;
+    struct slice greatest;
 };
 
 struct grouping {
@@ -258,32 +334,36 @@ struct grouping {
 static int order_groups(const void *one, const void *other, void *grouping)
 {
     const struct group *a = one, *b = other;
-    int order = order_keys(a->greatest, a->len, b->greatest, b->len);
+    int order = slice_order(a->greatest, b->greatest);
 
     if (order == 0)
         return (a->first > b->first) - (a->first < b->first);
     return ((struct grouping *)grouping)->descending ? -order : order;
 }
 
+static uint32_t category_of(const struct table_build *b, size_t entry)
+{
+    return head_of(b, b->entries[entry]).category;
+}
+
 static struct group take_group(const struct table_build *b, size_t first)
 {
     struct group g = {.first = first};
 
-    while (first + g.n < b->n && b->entries[first + g.n].category == b->entries[first].category) {
-        const struct entry *e = &b->entries[first + g.n++];
-        const uint8_t *value = key_of(b, e) + e->key_len;
+    while (first + g.n < b->n && category_of(b, first + g.n) == category_of(b, first)) {
+        const uint8_t *entry = b->entries[first + g.n++];
+        struct slice key = key_of(b, entry);
+        struct slice value = slice_of(key.ptr + key.len, head_of(b, entry).extreme_len);
 
-        if (!g.greatest || order_keys(value, e->extreme_len, g.greatest, g.len) > 0) {
+        if (!g.greatest.ptr || slice_order(value, g.greatest) > 0)
             g.greatest = value;
-            g.len = e->extreme_len;
-        }
     }
     return g;
 }
 
 static uint32_t parent_of(const struct mapi_table *t, const struct table_build *b, size_t entry)
 {
-    return t->categories[b->entries[entry].category].parent;
+    return t->categories[category_of(b, entry)].parent;
 }
 
 static void order_categories(struct mapi_table *t, struct table_build *b)
@@ -305,7 +385,7 @@ static void order_categories(struct mapi_table *t, struct table_build *b)
         memcpy(b->spare + to, b->entries + groups[i].first, groups[i].n * sizeof *b->spare);
         to += groups[i].n;
     }
-    struct entry *ordered = b->spare;
+    const uint8_t **ordered = b->spare;
 
     b->spare = b->entries;
     b->entries = ordered;
@@ -314,27 +394,29 @@ static void order_categories(struct mapi_table *t, struct table_build *b)
 
 /* ---- done ---- */
 
+/* In their order now: some of them. */
+static void take_leaves(const struct mapi_table *t, struct table_build *b)
+{
+    size_t stop = least(b->n, b->leaves.n + TURN);
+
+    for (size_t i = b->leaves.n; i < stop; i++) {
+        struct key_head head = head_of(b, b->entries[i]);
+
+        add_leaf(t, &b->leaves, &head);
+    }
+    if (b->leaves.n == b->n)
+        b->phase = DONE;
+}
+
 static uint32_t finish(struct mapi_table *t, struct table_build *b)
 {
-    struct table_leaves *l = &t->leaves;
-    uint32_t ec = table_charge(t, leaves_bytes(t, b->n));
+    uint32_t ec = table_charge(t, leaves_bytes(t, b->leaves.cap));
 
     if (ec)
         return ec;
-    leaves_done(l);
-    l->n = l->cap = (uint32_t)b->n;
-    l->uids = mem_array(b->n + 1, sizeof *l->uids);
-    if (t->instances_of)
-        l->instances = mem_array(b->n + 1, sizeof *l->instances);
-    if (t->n_categories)
-        l->categories = mem_array(b->n + 1, sizeof *l->categories);
-    for (size_t i = 0; i < b->n; i++) {
-        l->uids[i] = b->entries[i].uid;
-        if (l->instances)
-            l->instances[i] = b->entries[i].instance;
-        if (l->categories)
-            l->categories[i] = b->entries[i].category;
-    }
+    leaves_done(&t->leaves);
+    t->leaves = b->leaves;
+    b->leaves = (struct table_leaves){0};
     t->built = true;
     t->unseen_loaded = false;
     news_rebuilt(t, b->state);
@@ -348,7 +430,7 @@ static uint32_t finish(struct mapi_table *t, struct table_build *b)
 
 static uint32_t charge(struct mapi_table *t, const struct table_build *b)
 {
-    return table_charge(t, leaves_bytes(t, t->leaves.cap) + b->keys.cap +
+    return table_charge(t, leaves_bytes(t, t->leaves.cap + b->leaves.cap) + b->key_bytes +
                                b->cap * sizeof *b->entries * (b->spare ? 2 : 1));
 }
 
@@ -366,7 +448,10 @@ static uint32_t step(struct mapi_table *t, struct table_build *b, struct store_r
     case ORDER_CATEGORIES:
         if (t->by_extremes)
             order_categories(t, b);
-        b->phase = DONE;
+        b->phase = TAKE_LEAVES;
+        return EC_SUCCESS;
+    case TAKE_LEAVES:
+        take_leaves(t, b);
         return EC_SUCCESS;
     case DONE:
         break;
@@ -379,7 +464,7 @@ uint32_t table_build(struct mapi_table *t, struct store_read *rd, const struct s
                      bool *more)
 {
     if (!t->build)
-        t->build = build_new(now->modseq);
+        t->build = build_new(t, now);
     struct table_build *b = t->build;
     uint32_t ec = EC_SUCCESS;
 

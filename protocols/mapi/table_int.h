@@ -234,6 +234,8 @@ void news_free(struct mapi_table *t);
 
 uint64_t leaves_bytes(const struct mapi_table *t, uint64_t n);
 void leaves_done(struct table_leaves *leaves);
+/* For one more; the lists that leaves of this table have. */
+void leaves_make_room(const struct mapi_table *t, struct table_leaves *leaves);
 void leaves_insert(struct mapi_table *t, uint32_t at, uint32_t uid, uint32_t instance,
                    uint32_t category);
 

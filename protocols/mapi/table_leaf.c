@@ -22,10 +22,8 @@ void leaves_done(struct table_leaves *leaves)
     *leaves = (struct table_leaves){0};
 }
 
-static void make_room(struct mapi_table *t)
+void leaves_make_room(const struct mapi_table *t, struct table_leaves *l)
 {
-    struct table_leaves *l = &t->leaves;
-
     if (l->n < l->cap)
         return;
     l->cap = l->cap ? l->cap + l->cap / 8 + 16 : 16;
@@ -49,7 +47,7 @@ void leaves_insert(struct mapi_table *t, uint32_t at, uint32_t uid, uint32_t ins
 {
     struct table_leaves *l = &t->leaves;
 
-    make_room(t);
+    leaves_make_room(t, l);
     put_in(l->uids, at, l->n, uid);
     put_in(l->instances, at, l->n, instance);
     put_in(l->categories, at, l->n, category);
