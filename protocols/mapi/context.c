@@ -13,12 +13,28 @@ static struct mapi_context **bucket_of(struct mapi *mapi, const uint8_t *cookie)
     return &mapi->buckets[(cookie[0] | cookie[1] << 8) % MAPI_BUCKETS];
 }
 
+/* FNV-1a. */
+static struct mapi_context **user_of(struct mapi *mapi, struct slice identity)
+{
+    uint32_t h = 0x811C9DC5;
+
+    for (size_t i = 0; i < identity.len; i++)
+        h = (h ^ identity.ptr[i]) * 0x01000193u;
+    return &mapi->users[h % MAPI_BUCKETS];
+}
+
 static void enter(struct mapi_context *c)
 {
     struct mapi_context **bucket = bucket_of(c->mapi, c->cookie);
+    struct mapi_context **user = user_of(c->mapi, slice_str(c->identity));
 
     c->by_cookie = *bucket;
     *bucket = c;
+    c->by_user = *user;
+    c->by_link = user;
+    if (c->by_user)
+        c->by_user->by_link = &c->by_user;
+    *user = c;
 }
 
 static void leave(struct mapi_context *c)
@@ -28,6 +44,9 @@ static void leave(struct mapi_context *c)
     while (*link != c)
         link = &(*link)->by_cookie;
     *link = c->by_cookie;
+    *c->by_link = c->by_user;
+    if (c->by_user)
+        c->by_user->by_link = c->by_link;
 }
 
 /* The list goes from the one that was used last (`less` used: the next older one). */
@@ -87,11 +106,11 @@ static void free_context(struct mapi_context *c)
 
 /* ---- life ---- */
 
-static unsigned count_of(const struct mapi *mapi, struct slice identity)
+static unsigned count_of(struct mapi *mapi, struct slice identity)
 {
     unsigned n = 0;
 
-    for (const struct mapi_context *c = mapi->newest; c; c = c->less)
+    for (const struct mapi_context *c = *user_of(mapi, identity); c; c = c->by_user)
         n += slice_eq(slice_str(c->identity), identity);
     return n;
 }

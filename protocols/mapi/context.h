@@ -17,7 +17,7 @@
 
 enum mapi_door { MAPI_EMSMDB, MAPI_NSPI };
 
-enum { MAPI_COOKIE_BYTES = 16, MAPI_LOGONS = 256, MAPI_TICKETS = 16 };
+enum { MAPI_COOKIE_BYTES = 16, MAPI_TICKETS = 16 };
 
 struct mapi_objects { /* by handle: open addressing, a power of two */
     struct mapi_object **slots;
@@ -31,19 +31,21 @@ struct mapi_context {
     uint8_t cookie[MAPI_COOKIE_BYTES];
     char *identity;
     uint64_t mailbox_id;
-    unsigned refs;                                /* of the front end's mutex */
-    struct mapi_context *by_cookie, *more, *less; /* likewise: its chain, and the list by use */
-    uint64_t used_at;                             /* likewise */
-    unsigned pending; /* likewise: requests under way; it does not idle */
-    bool dropped;     /* likewise */
+    unsigned refs;                           /* of the front end's mutex */
+    struct mapi_context *by_cookie;          /* likewise: its chain */
+    struct mapi_context *by_user, **by_link; /* likewise: those of the same user, or near */
+    struct mapi_context *more, *less;        /* likewise: the list by use */
+    uint64_t used_at;                        /* likewise */
+    unsigned pending;                        /* likewise: requests under way; it does not idle */
+    bool dropped;                            /* likewise */
     /* of the one Execute */
     bool busy;                                   /* of the front end's mutex */
     uint64_t tickets[MAPI_TICKETS], last_ticket; /* likewise: see context_issue() */
     int codepage;
     uint32_t lcid;
     struct mapi_objects objects;
-    struct mapi_logon *logons[MAPI_LOGONS];
-    uint64_t held;     /* bytes of what is unsaved: context_charge() */
+    struct mapi_logon *logons; /* by their LogonIds; most sessions have one */
+    uint64_t held;             /* bytes of what is unsaved: context_charge() */
     uint64_t executes; /* how many were begun: what is kept for one is not taken for another's */
     /* shared */
     pthread_mutex_t mutex;
@@ -105,6 +107,10 @@ enum handle_state object_find(struct mapi_context *context, uint32_t handle,
 /* EC_NOT_ENOUGH_MEMORY. The object is not freed then. */
 uint32_t object_add(struct mapi_context *context, struct mapi_object *object,
                     struct mapi_logon *logon, struct mapi_object *parent);
+/* The log-on of that LogonId, or NULL. */
+struct mapi_logon *logon_find(const struct mapi_context *context, uint8_t id);
+/* There is none of its LogonId. object_release() takes it out again. */
+void logon_add(struct mapi_context *context, struct mapi_logon *logon);
 /* With all that hang on it. */
 void object_release(struct mapi_object *object);
 void objects_release_all(struct mapi_context *context);
@@ -122,7 +128,7 @@ enum { MAPI_BUCKETS = 4096 };
 struct mapi {
     struct mapi_config config;
     pthread_mutex_t mutex;
-    struct mapi_context *buckets[MAPI_BUCKETS];
+    struct mapi_context *buckets[MAPI_BUCKETS], *users[MAPI_BUCKETS];
     struct mapi_context *oldest, *newest; /* by their last use */
     const struct rop_handler *handlers[256];
     uint8_t server_guid[16];

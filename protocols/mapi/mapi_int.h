@@ -59,7 +59,8 @@ struct mapi_object {
 struct mapi_logon {
     struct mapi_object object;
     struct mapi_context *context;
-    uint8_t id; /* LogonId: the client's choice */
+    struct mapi_logon *next; /* of the context, by id */
+    uint8_t id;              /* LogonId: the client's choice */
     uint8_t flags;
     struct mailbox *mailbox;
     struct mapi_watch *watch; /* watch.c */

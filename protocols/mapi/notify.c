@@ -204,13 +204,10 @@ bool mapi_notify_put(struct mapi_context *context, struct buf *out, size_t room,
     bool more = false;
 
     pthread_mutex_lock(&context->mutex);
-    for (size_t i = 0; i < MAPI_LOGONS; i++) {
-        struct mapi_logon *logon = context->logons[i];
-
-        if (logon && (*find_source(context, logon) || follows_tables(context, logon)) &&
+    for (struct mapi_logon *logon = context->logons; logon; logon = logon->next)
+        if ((*find_source(context, logon) || follows_tables(context, logon)) &&
             source_put(context, source_of(context, logon), out, end, arena))
             more = true;
-    }
     pthread_mutex_unlock(&context->mutex);
     return more;
 }

@@ -99,6 +99,43 @@ uint32_t object_add(struct mapi_context *context, struct mapi_object *object,
     return EC_SUCCESS;
 }
 
+/* ---- log-ons ---- */
+
+/* Where that of an id is, or would be. */
+static struct mapi_logon **place_of(struct mapi_logon **link, uint8_t id)
+{
+    while (*link && (*link)->id < id)
+        link = &(*link)->next;
+    return link;
+}
+
+struct mapi_logon *logon_find(const struct mapi_context *context, uint8_t id)
+{
+    struct mapi_logon *logon = context->logons;
+
+    while (logon && logon->id != id)
+        logon = logon->next;
+    return logon;
+}
+
+void logon_add(struct mapi_context *context, struct mapi_logon *logon)
+{
+    struct mapi_logon **link = place_of(&context->logons, logon->id);
+
+    logon->next = *link;
+    *link = logon;
+}
+
+static void take_out(struct mapi_context *context, struct mapi_logon *logon)
+{
+    struct mapi_logon **link = place_of(&context->logons, logon->id);
+
+    if (*link == logon)
+        *link = logon->next;
+}
+
+/* ---- release ---- */
+
 void object_release(struct mapi_object *object)
 {
     struct mapi_context *context = object->logon->context;
@@ -108,15 +145,14 @@ void object_release(struct mapi_object *object)
     unhang(object);
     remove_slot(&context->objects, find_slot(&context->objects, object->handle));
     if (object->kind == MAPI_LOGON)
-        context->logons[object->logon->id] = NULL;
+        take_out(context, object->logon);
     object->free(object);
 }
 
 void objects_release_all(struct mapi_context *context)
 {
-    for (size_t i = 0; i < MAPI_LOGONS; i++)
-        if (context->logons[i])
-            object_release(&context->logons[i]->object);
+    while (context->logons)
+        object_release(&context->logons->object);
     free(context->objects.slots);
     context->objects = (struct mapi_objects){.next = context->objects.next};
 }

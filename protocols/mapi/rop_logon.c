@@ -132,7 +132,7 @@ static uint32_t enter_logon(struct rop_call *call, struct mapi_logon *logon)
     ec = rop_open(call, &logon->object, NULL);
     if (ec)
         return ec;
-    call->context->logons[logon->id] = logon;
+    logon_add(call->context, logon);
     context_watch(logon, call->home);
     return EC_SUCCESS;
 }
@@ -201,7 +201,7 @@ static void on_opened(struct store_open_mailbox *open)
 static uint32_t log_on(struct rop_call *call)
 {
     const struct rop_logon *rq = call->fields;
-    struct mapi_logon *old = call->context->logons[call->rq->logon];
+    struct mapi_logon *old = logon_find(call->context, call->rq->logon);
     struct logging_on *st = arena_alloc(call->arena, sizeof *st);
 
     if (old) /* [MS-OXCROPS] 3.1.4.2 */
