@@ -10,6 +10,7 @@
 struct wish {
     uint64_t mid;
     struct slice to, header, subject, id;
+    bool displayed; /* or deleted unread */
 };
 
 /* ---- who wants one ---- */
@@ -70,26 +71,28 @@ static struct slice line_of(struct slice header, struct slice name, struct arena
  * Is a receipt for it pending? Not for what was made here: a copy in Sent Items asks for one too.
  * Reports are not answered with reports (RFC 8098 2.1).
  */
-static bool is_pending(struct store_read *rd, uint64_t fid, uint32_t uid, struct arena *in,
-                       struct store_object **out)
+static bool is_pending(struct store_read *rd, const struct mapi_mail *rq, uint32_t uid,
+                       struct arena *in, struct store_object **out)
 {
+    const uint16_t none = rq->task == MAPI_MAIL_UNREAD ? FLAG_DRAFT | FLAG_SEEN : FLAG_DRAFT;
     struct message_row row;
     struct store_prop wanted, class;
 
-    return !failed(store_message(rd, fid, uid, &row)) && !(row.flags & FLAG_DRAFT) &&
-           !failed(store_object_open_row(rd, fid, &row, in, out)) && !store_object_is_own(*out) &&
-           get(*out, PR_READ_RECEIPT_REQUESTED, &wanted) && wanted.value.number &&
+    return !failed(store_message(rd, rq->fid, uid, &row)) && !(row.flags & none) &&
+           !failed(store_object_open_row(rd, rq->fid, &row, in, out)) &&
+           !store_object_is_own(*out) && get(*out, PR_READ_RECEIPT_REQUESTED, &wanted) &&
+           wanted.value.number &&
            !(get(*out, PR_MESSAGE_CLASS, &class) && slice_istarts(class.value.bytes, S("REPORT.")));
 }
 
-static bool find_wish(struct store_read *rd, uint64_t fid, uint32_t uid, struct arena *in,
-                      struct wish *out)
+static bool find_wish(struct store_read *rd, const struct mapi_mail *rq, uint32_t uid,
+                      struct arena *in, struct wish *out)
 {
     struct store_object *object;
     struct message_meta meta;
     struct slice header;
 
-    if (!is_pending(rd, fid, uid, in, &object))
+    if (!is_pending(rd, rq, uid, in, &object))
         return false;
     const struct message_row *row = store_object_row(object);
     if (failed(store_message_meta(rd, row, &meta)) ||
@@ -97,6 +100,7 @@ static bool find_wish(struct store_read *rd, uint64_t fid, uint32_t uid, struct 
         return false;
     *out = (struct wish){
         .mid = row->mid,
+        .displayed = rq->task != MAPI_MAIL_UNREAD,
         .header = arena_slice(in, header),
         .subject = line_of(header, S("Subject"), in),
         .id = line_of(header, S("Message-ID"), in),
@@ -123,7 +127,8 @@ static void put_head(const struct wish *wish, struct slice from, const char *hos
 {
     buf_printf(out, "From: <%.*s>\r\nTo: <%.*s>\r\nDate: ", SLICE_ARG(from), SLICE_ARG(wish->to));
     clock_put_rfc5322(out, now);
-    buf_printf(out, "\r\nSubject: Read: %.*s\r\nMessage-ID: <", SLICE_ARG(wish->subject));
+    buf_printf(out, "\r\nSubject: %s: %.*s\r\nMessage-ID: <", wish->displayed ? "Read" : "Not read",
+               SLICE_ARG(wish->subject));
     put_boundary(wish, now, out);
     buf_printf(out, "@%s>\r\n", host_name);
     if (wish->id.len)
@@ -142,16 +147,21 @@ static void put_receipt(const struct wish *wish, struct slice from, const char *
 {
     put_head(wish, from, host_name, now, out);
     put_part(wish, now, "text/plain; charset=utf-8", out);
-    buf_printf(out,
-               "Your message was displayed to %.*s. Whether it was read or understood\r\n"
-               "nobody can say.\r\n",
-               SLICE_ARG(from));
+    if (wish->displayed)
+        buf_printf(out,
+                   "Your message was displayed to %.*s. Whether it was read or understood\r\n"
+                   "nobody can say.\r\n",
+                   SLICE_ARG(from));
+    else
+        buf_printf(out, "Your message to %.*s was deleted without being read.\r\n",
+                   SLICE_ARG(from));
     put_part(wish, now, "message/disposition-notification", out);
     buf_printf(out, "Reporting-UA: %s; Gatepost\r\nFinal-Recipient: %s;%.*s\r\n", host_name,
                slice_is_ascii(from) ? "rfc822" : "utf-8", SLICE_ARG(from));
     if (wish->id.len)
         buf_printf(out, "Original-Message-ID: %.*s\r\n", SLICE_ARG(wish->id));
-    buf_puts(out, "Disposition: manual-action/MDN-sent-manually; displayed\r\n");
+    buf_printf(out, "Disposition: manual-action/MDN-sent-manually; %s\r\n",
+               wish->displayed ? "displayed" : "deleted");
     put_part(wish, now, "text/rfc822-headers", out);
     buf_put(out, wish->header);
     buf_puts(out, "\r\n--");
@@ -225,13 +235,13 @@ static struct err run_one(struct store *store, struct mapi_directory *directory,
 
     struct err e = store_read_begin(mailbox, &rd);
     if (!failed(e)) {
-        bool wanted = find_wish(rd, rq->fid, uid, &arena, &wish);
+        bool wanted = find_wish(rd, rq, uid, &arena, &wish);
 
         store_read_end(rd);
         if (wanted)
             e = settle(mailbox, wish.mid, &ours);
     }
-    if (ours && rq->task == MAPI_MAIL_RECEIPTS)
+    if (ours && rq->task != MAPI_MAIL_NO_RECEIPTS)
         e = send_receipt(store, directory, host_name, rq, &wish, &arena);
     arena_done(&arena);
     return e;

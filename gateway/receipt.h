@@ -1,6 +1,6 @@
 /*
- * receipt.h - read receipts: those who asked for one are told that a message was displayed (RFC
- * 8098).
+ * receipt.h - read receipts: those who asked for one are told that a message was displayed, or was
+ * deleted unread (RFC 8098).
  *
  * A receipt is pending while a delivered message has PidTagReadReceiptRequested, which comes of its
  * Disposition-Notification-To. It is set to false on the message before a receipt goes into the

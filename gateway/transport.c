@@ -385,6 +385,7 @@ static bool run_job(struct transport *t, struct job *job, struct err *e)
         *e = do_send(t, job->rq);
         return true;
     case MAPI_MAIL_RECEIPTS:
+    case MAPI_MAIL_UNREAD:
     case MAPI_MAIL_NO_RECEIPTS:
         return do_receipts(t, job, e);
     default:

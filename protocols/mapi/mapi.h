@@ -47,6 +47,7 @@ enum mapi_mail_task {
     MAPI_MAIL_FILE,   /* the client has sent it: out of the queue, and into Sent Items */
     /* And of receipts: */
     MAPI_MAIL_RECEIPTS,    /* send those that are pending for messages that were read */
+    MAPI_MAIL_UNREAD,      /* ... for those that are deleted, and were never read */
     MAPI_MAIL_NO_RECEIPTS, /* they are not wanted any more */
 };
 

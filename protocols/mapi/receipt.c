@@ -19,8 +19,8 @@ static void on_done(struct mapi_mail *mail)
     rop_resume(r->call, r->then(r->call));
 }
 
-uint32_t mapi_receipts(struct rop_call *call, bool send, uint64_t fid, const struct uidset *uids,
-                       uint32_t (*then)(struct rop_call *call))
+uint32_t mapi_receipts(struct rop_call *call, enum mapi_mail_task task, uint64_t fid,
+                       const struct uidset *uids, uint32_t (*then)(struct rop_call *call))
 {
     struct mapi_transport *transport = call->mapi->config.transport;
 
@@ -28,7 +28,7 @@ uint32_t mapi_receipts(struct rop_call *call, bool send, uint64_t fid, const str
         return then(call);
     struct receipts *r = arena_alloc(call->arena, sizeof *r);
     *r = (struct receipts){
-        .mail = {.task = send ? MAPI_MAIL_RECEIPTS : MAPI_MAIL_NO_RECEIPTS,
+        .mail = {.task = task,
                  .home = call->home,
                  .done = on_done,
                  .owner = r,

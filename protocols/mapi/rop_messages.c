@@ -137,7 +137,6 @@ uint32_t rop_do_set_message_status(struct rop_call *call)
 
 /* ---- read flags ---- */
 
-/* DEVIATES: nobody is told of what was never read. */
 enum read_flag { /* [MS-OXCMSG] 2.2.3.10.1 */
                  READ_SUPPRESS_RECEIPT = 0x01,
                  READ_CLEAR = 0x04,
@@ -154,6 +153,12 @@ static uint32_t check_read_flags(uint8_t flags)
     bool more = flags & (READ_SUPPRESS_RECEIPT | READ_CLEAR | READ_CLEAR_NOTIFY);
 
     return flags & ~READ_ALL || (receipt_only && more) ? EC_INVALID_PARAMETER : EC_SUCCESS;
+}
+
+static enum mapi_mail_task receipts_of(uint8_t flags)
+{
+    return flags & (READ_SUPPRESS_RECEIPT | READ_CLEAR_NOTIFY_READ) ? MAPI_MAIL_NO_RECEIPTS
+                                                                    : MAPI_MAIL_RECEIPTS;
 }
 
 static uint32_t flags_to_clear(uint8_t flags)
@@ -271,8 +276,8 @@ static uint32_t read_done(struct rop_call *call, struct store_op *op)
     }
     if (rq->flags & READ_CLEAR)
         uidset_clear(&r->set.changed); /* that they are unread is nothing to tell */
-    uint32_t ec = mapi_receipts(call, !(rq->flags & READ_SUPPRESS_RECEIPT), r->set.fid,
-                                &r->set.changed, read_next);
+    uint32_t ec =
+        mapi_receipts(call, receipts_of(rq->flags), r->set.fid, &r->set.changed, read_next);
     end_set_read(&r->set);
     return ec;
 }
@@ -304,8 +309,8 @@ static uint32_t receipts_next(struct rop_call *call)
     if (r->at < SHADOW_COUNT) {
         size_t at = r->at++;
 
-        return mapi_receipts(call, rq->flags & READ_RECEIPT_ONLY, r->places.fids[at],
-                             &r->places.uids[at], receipts_next);
+        return mapi_receipts(call, receipts_of(rq->flags), r->places.fids[at], &r->places.uids[at],
+                             receipts_next);
     }
     if (rq->flags & READ_CLEAR_NOTIFY)
         return clear_notifications(call, r, rq->flags);
@@ -414,7 +419,7 @@ static uint32_t read_set(struct rop_call *call, struct store_op *op)
 
     reply->changed = uidset_count(&set->changed) > 0;
     if (!ec && reply->changed && !(rq->flags & READ_CLEAR))
-        ec = mapi_receipts(call, !(rq->flags & READ_SUPPRESS_RECEIPT), set->fid, &set->changed,
+        ec = mapi_receipts(call, receipts_of(rq->flags), set->fid, &set->changed,
                            take_change_number);
     end_set_read(set);
     return ec;
@@ -451,7 +456,8 @@ static uint32_t after_receipt(struct rop_call *call)
     return clear_notification(call, message_of(call->object), rq->flags);
 }
 
-static uint32_t settle_receipt(struct rop_call *call, struct mapi_message *m, bool send)
+static uint32_t settle_receipt(struct rop_call *call, struct mapi_message *m,
+                               enum mapi_mail_task task)
 {
     struct uidset uids = UIDSET_EMPTY;
     struct store_read *rd;
@@ -465,7 +471,7 @@ static uint32_t settle_receipt(struct rop_call *call, struct mapi_message *m, bo
     if (failed(e))
         return e.code == ERR_NOT_FOUND ? EC_OBJECT_DELETED : mapi_ec_of(e);
     uidset_add(&uids, uid, uid);
-    ec = mapi_receipts(call, send, fid, &uids, after_receipt);
+    ec = mapi_receipts(call, task, fid, &uids, after_receipt);
     uidset_done(&uids);
     return ec;
 }
@@ -505,7 +511,7 @@ uint32_t rop_do_set_message_read(struct rop_call *call)
     if (ec)
         return ec;
     if (rq->flags & (READ_RECEIPT_ONLY | READ_CLEAR_NOTIFY_READ))
-        return settle_receipt(call, m, rq->flags & READ_RECEIPT_ONLY);
+        return settle_receipt(call, m, receipts_of(rq->flags));
     return rq->flags & READ_CLEAR_NOTIFY ? clear_notification(call, m, rq->flags)
                                          : set_stored_read(call, m, rq->flags);
 }
@@ -517,6 +523,8 @@ struct deleting {
     uint64_t *mids, *deleted_mids; /* of the folder; of what was soft-deleted there before */
     size_t n, n_deleted;
     uint64_t deleted_fid;
+    struct uidset uids; /* of `mids`, without associated messages */
+    bool hard;
 };
 
 /* Their reply has one field: PartialCompletion. */
@@ -572,14 +580,29 @@ static void sort_mids(struct rop_call *call, struct store_read *rd, const struct
             set_partial(call);
         } else if (place.shadow != SHADOW_DELETED) {
             d->mids[d->n++] = mid;
+            if (place.shadow == SHADOW_NONE)
+                uidset_append_unordered(&d->uids, place.uid, place.uid);
         } else if (hard) {
             d->deleted_fid = place.fid;
             d->deleted_mids[d->n_deleted++] = mid;
         }
     }
+    uidset_normalize(&d->uids);
 }
 
-static uint32_t delete_messages(struct rop_call *call, const struct rop_ids *ids, bool hard)
+static uint32_t delete_now(struct rop_call *call)
+{
+    struct deleting *d = call->state;
+
+    uidset_done(&d->uids);
+    if (d->n)
+        return submit_delete(call, d, folder_of(call->object), d->mids, d->n, d->hard);
+    return d->n_deleted ? delete_deleted(call, d) : EC_SUCCESS;
+}
+
+/* Those who asked are told first of what was never read, for then it is gone. */
+static uint32_t delete_messages(struct rop_call *call, const struct rop_ids *ids, bool hard,
+                                bool notify)
 {
     struct deleting *d = arena_alloc(call->arena, sizeof *d);
     struct store_read *rd;
@@ -591,26 +614,27 @@ static uint32_t delete_messages(struct rop_call *call, const struct rop_ids *ids
         set_partial(call);
         return ec;
     }
+    d->hard = hard;
     sort_mids(call, rd, ids, hard, d);
     store_read_end(rd);
     call->state = d;
-    if (d->n)
-        return submit_delete(call, d, folder_of(call->object), d->mids, d->n, hard);
-    return d->n_deleted ? delete_deleted(call, d) : EC_SUCCESS;
+    if (!notify)
+        return delete_now(call);
+    return mapi_receipts(call, MAPI_MAIL_UNREAD, folder_of(call->object), &d->uids, delete_now);
 }
 
 uint32_t rop_do_delete_messages(struct rop_call *call)
 {
     const struct rop_delete_messages *rq = call->fields;
 
-    return delete_messages(call, &rq->messages, false);
+    return delete_messages(call, &rq->messages, false, rq->notify);
 }
 
 uint32_t rop_do_hard_delete_messages(struct rop_call *call)
 {
     const struct rop_hard_delete_messages *rq = call->fields;
 
-    return delete_messages(call, &rq->messages, true);
+    return delete_messages(call, &rq->messages, true, rq->notify);
 }
 
 /* ---- moving and copying ---- */

@@ -519,8 +519,8 @@ class Mapi:
         request = struct.pack("<BBBBBH", 0x66, 0, 0, 0, flags, len(mids)) + struct.pack(f"<{len(mids)}Q", *mids)
         return self.partial(request, folder)
 
-    def delete_messages(self, folder, mids, hard=False):
-        request = struct.pack("<BBBBBH", 0x91 if hard else 0x1E, 0, 0, 0, 0, len(mids))
+    def delete_messages(self, folder, mids, hard=False, notify=False):
+        request = struct.pack("<BBBBBH", 0x91 if hard else 0x1E, 0, 0, 0, notify, len(mids))
         return self.partial(request + struct.pack(f"<{len(mids)}Q", *mids), folder)
 
     def move_copy(self, source, dest, mids, copy=False):

@@ -100,6 +100,36 @@ def test_imap_and_pop3_tell_nobody_and_a_client_can_later(alone):
     await_mail(alone, ALICE, "Read: by imap")
 
 
+def delete(g, subject, **how):
+    with client(g, BOB) as c:
+        handle, mid = find(c, c.logon(), INBOX, subject)
+        assert not c.delete_messages(handle, [mid], **how)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_who_asks_is_told_of_what_was_deleted_unread(alone, hard):
+    subject = f"unread {hard}"
+    asked(alone, subject)
+    delete(alone, subject, hard=hard, notify=True)
+    (receipt,) = await_mail(alone, ALICE, f"Not read: {subject}")
+    (part,) = [p for p in receipt.walk() if p.get_content_type() == "message/disposition-notification"]
+    assert email.message_from_string(part.get_payload()[0].as_string())["Disposition"].endswith("; deleted")
+    with client(alone) as c:
+        logon = c.logon()
+        rows = c.rows(c.contents_table(c.open_folder(logon, logon.folders[INBOX])), [SUBJECT, MESSAGE_CLASS])
+    assert [r[MESSAGE_CLASS] for r in rows if r[SUBJECT] == f"Not read: {subject}"] == ["REPORT.IPM.Note.IPNNRN"]
+
+
+def test_who_deletes_what_was_read_or_without_a_word_tells_nobody(alone):
+    asked(alone, "seen and gone")
+    set_read(alone, BOB, "seen and gone", SUPPRESS)
+    delete(alone, "seen and gone", notify=True)
+    asked(alone, "silently gone")
+    delete(alone, "silently gone")
+    assert_no_receipt(alone, "seen and gone")
+    assert not {"Not read: seen and gone", "Not read: silently gone"} & set(subjects(alone, ALICE))
+
+
 def test_the_copy_in_sent_items_asks_nobody(alone):
     asked(alone, "my own")
     await_mail(alone, ALICE, "my own", "Sent Items")
