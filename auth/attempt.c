@@ -80,14 +80,15 @@ static void record(struct auth_attempt *a)
 {
     const struct exchange *x = &a->x;
     bool known = x->name.given.len && x->name.reason == AUTH_OK;
-    bool target_known = known && (!x->authzid.given.len || x->authzid.reason == AUTH_OK);
+    const struct claim *target = x->authzid.given.len ? &x->authzid : &x->name;
+    bool target_known = known && target->reason == AUTH_OK && !failed(target->resolved.no_target);
     struct auth_record r = {
         .time = a->auth->now().wall,
         .reason = a->verdict.reason,
         .peer = &a->peer,
         .mechanism = a->mechanism,
         .name_given = x->name.given,
-        .legacy_charset = x->legacy_charset,
+        .legacy_charset = x->verified.legacy,
         .latency_ms = a->worked_us / 1000,
         .latency_us = a->worked_us,
     };
@@ -96,6 +97,8 @@ static void record(struct auth_attempt *a)
         r.identity = target_known ? exchange_target(x)->identity : exchange_actor(x)->identity;
     if (target_known && !slice_eq(r.identity, exchange_actor(x)->identity))
         r.actor = exchange_actor(x)->identity;
+    if (known && exchange_app_password(x))
+        r.app_password = exchange_app_password(x)->name;
     auth_write(a->auth, &r);
 }
 
@@ -110,7 +113,9 @@ static void seal(struct auth_attempt *a, enum auth_reason reason)
 
         a->verdict.identity = target->identity;
         a->verdict.mailbox_id = target->mailbox_id;
-        a->verdict.admin = target->admin;
+        /* Only administrators act for administrators without giving their rights away. */
+        a->verdict.admin =
+            target->admin && exchange_actor(&a->x)->admin && !exchange_app_password(&a->x);
     }
     if (a->submitted_us)
         a->worked_us += now_us() - a->submitted_us;
@@ -137,7 +142,7 @@ static struct slice no_name(struct auth_attempt *a, struct slice given)
     return slice_of(to, NAME_MAX_CANONICAL + 1);
 }
 
-static enum auth_reason reason_of_name(struct err e)
+enum auth_reason reason_of_name(struct err e)
 {
     switch (e.code) {
     case ERR_NONE:
@@ -319,10 +324,10 @@ static bool read_message(struct auth_attempt *a, struct slice *message)
 /* Behind the verdict, for this may wait for the disk; whether it works is of no matter to it. */
 static void renew_keys(struct auth_attempt *a)
 {
-    if (a->x.mechanism->kind == MECHANISM_SCRAM)
-        return; /* proves the secret without telling it */
+    if (a->x.mechanism->kind == MECHANISM_SCRAM || exchange_app_password(&a->x))
+        return; /* proves the secret without telling it; or it is another one */
     struct err e = verify_renew(a->x.settings, a->auth->source, exchange_actor(&a->x), a->secret,
-                                a->x.legacy_charset);
+                                a->x.verified.legacy);
     if (failed(e))
         log_event(a->auth->log, LOG_LEVEL_WARN, "auth.renew",
                   log_str("session", a->peer.session_id),
@@ -488,6 +493,7 @@ struct auth_attempt *auth_attempt_new(struct auth *auth, const struct auth_peer 
     a->x.settings = auth_settings(auth);
     a->x.peer = &a->peer;
     a->x.arena = &a->arena;
+    a->x.verified.secret = SECRET_NONE;
     return a;
 }
 

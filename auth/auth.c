@@ -188,6 +188,8 @@ struct err auth_resolve(struct auth *auth, struct slice given, struct arena *in,
 
     settings_unref(settings);
     if (!failed(e))
+        e = resolved.no_target;
+    if (!failed(e))
         *out = resolved.target;
     return e;
 }

@@ -98,6 +98,23 @@ unsigned auth_reason_event(enum auth_reason reason);
 
 /* ---- accounts, as auth needs them ---- */
 
+/*
+ * One more secret of an account, made for one client of its owner. It opens his own mailbox and
+ * nothing else: no other's, and nothing that administrators see.
+ */
+struct auth_app_password {
+    struct slice name; /* the owner's word for it: UTF-8 */
+    struct slice credentials;
+    unsigned protocols; /* mask of enum auth_protocol */
+    uint64_t expires;   /* 0: never */
+};
+
+/* Who may open the mailbox of an account with a secret of his own. */
+struct auth_delegate {
+    struct slice identity;
+    uint64_t mailbox_id; /* a later account of the same name is somebody else */
+};
+
 struct auth_account {
     struct slice identity; /* canonical; all slices live in the arena that was given */
     struct slice display_name;
@@ -106,8 +123,13 @@ struct auth_account {
     uint64_t mailbox_id;
     unsigned protocols; /* mask of enum auth_protocol: which he may use */
     bool locked, admin;
-    uint64_t expires;    /* of the secret; 0: never */
-    uint64_t generation; /* raised by every change */
+    bool master;                           /* may open every mailbox but administrators' */
+    uint64_t expires;                      /* of the secret; 0: never */
+    uint64_t generation;                   /* raised by every change */
+    const struct auth_delegate *delegates; /* who may open this one's mailbox */
+    size_t n_delegates;
+    const struct auth_app_password *app_passwords;
+    size_t n_app_passwords;
 };
 
 /* Where accounts come from. The gateway plugs the store in. Called on any thread. */
@@ -165,14 +187,15 @@ struct auth_record {
     uint64_t time;
     enum auth_reason reason;
     const struct auth_peer *peer;
-    struct slice mechanism;  /* "PLAIN", "SCRAM-SHA-256-PLUS"; of USER/PASS and LOGIN: "USER",
-                                "LOGIN-COMMAND" */
-    struct slice name_given; /* as the client sent it: any bytes */
-    struct slice identity;   /* canonical; empty where none was found */
-    struct slice actor;      /* who authenticated, where he acts for another; else empty */
-    bool legacy_charset;     /* the secret matched in the configured legacy character set */
-    uint64_t latency_ms;     /* of our work and its queue; the client's turns do not count */
-    uint64_t latency_us;     /* the same, finer */
+    struct slice mechanism;    /* "PLAIN", "SCRAM-SHA-256-PLUS"; of USER/PASS and LOGIN: "USER",
+                                  "LOGIN-COMMAND" */
+    struct slice name_given;   /* as the client sent it: any bytes */
+    struct slice identity;     /* canonical; empty where none was found */
+    struct slice actor;        /* who authenticated, where he acts for another; else empty */
+    struct slice app_password; /* the name of the one whose secret it was; empty: the account's */
+    bool legacy_charset;       /* the secret matched in the configured legacy character set */
+    uint64_t latency_ms;       /* of our work and its queue; the client's turns do not count */
+    uint64_t latency_us;       /* the same, finer */
 };
 
 /*
@@ -189,16 +212,18 @@ void auth_record_put(const struct auth_record *record, struct buf *out);
 /* ---- the layer ---- */
 
 struct auth_config {
-    const char *host_name;      /* of this server: SASL's serverFQDN */
-    const char *const *domains; /* local mail domains; NULL-terminated; the first is default */
-    const char *nt_domain;      /* of accounts that name none; or NULL */
-    const char *legacy_charset; /* secrets are tried in it after UTF-8; or NULL */
-    uint8_t server_secret[32];  /* from the store: fake salts come of it */
-    unsigned iterations;        /* of SCRAM keys: 4,096 to 65,536; 0: 4,096. An account gets this
-                                   count with its next secret, or when PLAIN was right */
-    unsigned threads;           /* of the pool; 0: number of cores */
-    unsigned max_waiting;       /* steps that wait for the pool; 0: 10,000 */
-    unsigned max_per_user;      /* sessions per user and address; 0: 50 */
+    const char *host_name;        /* of this server: SASL's serverFQDN */
+    const char *const *domains;   /* local mail domains; NULL-terminated; the first is default */
+    const char *nt_domain;        /* of accounts that name none; or NULL */
+    const char *legacy_charset;   /* secrets are tried in it after UTF-8; or NULL */
+    const char *master_separator; /* "*": "user*master" is the mailbox of user with the secret of
+                                     master; NULL or "": names are not split */
+    uint8_t server_secret[32];    /* from the store: fake salts come of it */
+    unsigned iterations;          /* of SCRAM keys: 4,096 to 65,536; 0: 4,096. An account gets this
+                                     count with its next secret, or when PLAIN was right */
+    unsigned threads;             /* of the pool; 0: number of cores */
+    unsigned max_waiting;         /* steps that wait for the pool; 0: 10,000 */
+    unsigned max_per_user;        /* sessions per user and address; 0: 50 */
     bool no_back_off;
     struct clock (*now)(void); /* NULL: clock_now() */
     bool inline_steps;         /* no pool: a step runs within its call (tests, fuzzers, tools) */
@@ -231,13 +256,20 @@ unsigned auth_mechanism_bit(struct slice name);
 /* May secrets be sent as they are (PLAIN and its other names)? */
 bool auth_plaintext_allowed(const struct auth_peer *peer);
 
+/* Whose secret is asked about, and for which mailbox. */
+struct auth_question {
+    const struct auth_account *account;
+    const struct auth_app_password *app_password; /* one of his; NULL: the account's own secret */
+    const struct auth_account *target;            /* NULL: his own mailbox */
+};
+
 /*
- * What the right secret of an account would get this peer by that mechanism ("PLAIN" stands for its
- * other names too): for people who ask why. Nothing is recorded. Back-off is not looked at, for
- * it is the daemon's and the moment's.
+ * What the right secret would get this peer by that mechanism ("PLAIN" stands for its other names
+ * too): for people who ask why. Nothing is recorded. Back-off is not looked at, for it is the
+ * daemon's and the moment's.
  */
 enum auth_reason auth_explain(struct auth *auth, const struct auth_peer *peer,
-                              const char *mechanism, const struct auth_account *account);
+                              const char *mechanism, const struct auth_question *question);
 
 /* ---- attempts ---- */
 
@@ -372,9 +404,10 @@ struct err auth_name(struct slice given, struct arena *in, struct slice *out) MU
 /*
  * The account that a name as typed means, in any of the forms: alias, user@domain,
  * DOMAIN\account, DOMAIN/account, DOMAIN\account\alias, DOMAIN/account/alias. DOMAIN is the NT
- * domain of the account, or a local mail domain. In the last two forms the mailbox is the alias's,
- * and the secret is the account's: who logs on with the name of another must be an administrator,
- * as with an authorization identity.
+ * domain of the account, or a local mail domain. In the last two forms, and in user*master where
+ * that is configured, the mailbox is the alias's or user's, and the secret is the account's or
+ * master's, who must have the right to it, as with an authorization identity. The answer is the
+ * account whose mailbox is meant.
  * ERR_NOT_FOUND, ERR_CONFLICT (ambiguous), ERR_INVALID, ERR_UNAVAILABLE.
  */
 struct err auth_resolve(struct auth *auth, struct slice given, struct arena *in,
@@ -393,5 +426,17 @@ struct slice auth_address(struct auth *auth, struct slice name, struct arena *in
  */
 struct err auth_credentials_make(struct slice secret, unsigned iterations,
                                  struct buf *out) MUST_USE;
+
+/*
+ * The same for an account that has secrets already: a new one of its own, or an app password. All
+ * secrets of an account share salts and counts, for SCRAM's challenge names one salt before it is
+ * known which of them the client has. So while it has app passwords, `iterations` is that of the
+ * first; `app_password`: this one is not to replace the account's own.
+ */
+struct err auth_credentials_add(const struct auth_account *account, bool app_password,
+                                struct slice secret, unsigned iterations, struct buf *out) MUST_USE;
+
+/* A secret nobody can guess, of characters that every client can send: 24 of them. */
+void auth_secret_make(struct buf *out);
 
 #endif

@@ -3,7 +3,8 @@
  *
  *   message.c      what a client's message says, read before libsasl2 sees it
  *   resolve.c      a name as typed -> an account
- *   credentials.c  SCRAM keys, real and fake
+ *   credentials.c  SCRAM keys, real and fake, of an account's one or more secrets
+ *   scram.c        SCRAM, as a mechanism of libsasl2's
  *   verify.c       a secret against an account; verifycache.c: seen right before
  *   backoff.c      who must wait
  *   pass.c         what a good verdict rests on
@@ -29,6 +30,7 @@ struct auth_settings {
     size_t n_domains;
     struct slice nt_domain; /* canonical, or empty */
     const char *legacy_charset;
+    struct slice master_separator; /* or empty */
     uint8_t server_secret[32];
     unsigned iterations, max_per_user;
     bool no_back_off;
@@ -66,12 +68,14 @@ struct slice name_join(struct slice local, struct slice domain, struct arena *in
 struct resolved {
     struct auth_account account;
     struct auth_account target; /* the same one, but for DOMAIN\account\alias of somebody else */
+    struct err no_target;       /* why there is none; told after the secret was right, not before */
     bool acts;                  /* it is somebody else */
 };
 
 /*
- * As auth_resolve(). *stable is set in every case: one and the same for all forms of one name,
- * known or not, for what must not tell the difference (fake salts, back-off).
+ * As auth_resolve(), but OK where only the target is missing. *stable is set in every case: one and
+ * the same for all forms of one name, known or not, for what must not tell the difference (fake
+ * salts, back-off).
  */
 struct err resolve_name(const struct auth_settings *settings, struct auth_source *source,
                         struct slice given, struct arena *in, struct resolved *out,
@@ -111,21 +115,55 @@ struct scram_fake {
 void scram_fake_init(struct scram_fake *fake, const struct auth_settings *settings,
                      struct auth_source *source, struct slice name);
 
+/* An account's secrets in their order: its own is 0, app passwords are 1 and up. */
+enum { SECRET_OWN = 0, SECRET_NONE = -1 };
+
+/* The app password that a secret is; NULL: it is the account's own. */
+static inline const struct auth_app_password *
+secret_app_password(const struct auth_account *account, int secret)
+{
+    return secret > SECRET_OWN ? &account->app_passwords[secret - 1] : NULL;
+}
+
+static inline struct slice secret_credentials(const struct auth_account *account, int secret)
+{
+    const struct auth_app_password *app = secret_app_password(account, secret);
+
+    return app ? app->credentials : account->credentials;
+}
+
 /*
- * The keys of an account (NULL: there is none). Where it has none, fake ones that nobody has the
- * secret of, and false. The work is the same either way.
+ * The keys whose salt and count stand for all secrets of an account (NULL: there is none). Where
+ * it has none, fake ones that nobody has the secret of, and false. The work is the same either way.
  */
 bool scram_keys_of(const struct scram_fake *fake, const struct auth_account *account,
                    enum scram_hash hash, struct scram_keys *out);
 
-/* Are these credentials as auth_credentials_make() would make them today? */
-bool scram_keys_current(const struct auth_settings *settings, struct slice credentials);
+/*
+ * Go through the keys of an account's secrets that have the salt and count of `salting`: *secret
+ * is SECRET_NONE before the first. False: there is no further one.
+ */
+bool scram_keys_next(const struct auth_account *account, enum scram_hash hash,
+                     const struct scram_keys *salting, int *secret, struct scram_keys *out);
+
+/* Is an account's own secret kept as auth_credentials_add() would keep it today? */
+bool scram_keys_current(const struct auth_settings *settings, const struct auth_account *account);
 
 /* "SCRAM-SHA-256$4096:salt$stored:server", without a line end. */
 void scram_keys_put(const struct scram_keys *keys, enum scram_hash hash, struct buf *out);
 
-/* Does the secret (prepared) give these keys? The costly one: `iterations` rounds of HMAC. */
-bool scram_keys_match(const struct scram_keys *keys, enum scram_hash hash, struct slice secret);
+/* The keys of a secret (prepared), by salt and count. Costly: `iterations` rounds of HMAC. */
+void scram_keys_derive(struct scram_keys *keys, enum scram_hash hash, struct slice secret);
+
+/*
+ * ClientProof (RFC 5802 3): was it made with the secret of these keys, for this AuthMessage?
+ * `signature`, of key_len bytes: the answer that proves the server to the client.
+ */
+bool scram_keys_prove(const struct scram_keys *keys, enum scram_hash hash, struct slice message,
+                      struct slice proof, uint8_t signature[32]);
+
+/* The name of the hash's mechanism, "SCRAM-SHA-256". */
+const char *scram_hash_name(enum scram_hash hash);
 
 /* HMAC-SHA-256 over parts, each with its length before it. */
 void auth_hmac(const uint8_t key[32], const struct slice *parts, size_t n, uint8_t out[32]);
@@ -139,23 +177,28 @@ void verify_cache_free(struct verify_cache *cache);
 
 /*
  * Was this secret right for the account as it is now? Whatever changes the account (generation,
- * credentials) makes all answers no. *legacy: as it was given to verify_cache_add().
+ * credentials) makes all answers no. *out: as it was given to verify_cache_add().
  */
+struct verified {
+    int secret;  /* which of the account's it is; or SECRET_NONE */
+    bool legacy; /* in the legacy character set */
+};
+
 bool verify_cache_has(struct verify_cache *cache, const struct auth_account *account,
-                      struct slice secret, bool *legacy);
+                      struct slice secret, struct verified *out);
 void verify_cache_add(struct verify_cache *cache, const struct auth_account *account,
-                      struct slice secret, bool legacy);
+                      struct slice secret, const struct verified *what);
 
 /*
- * Is `secret` (as sent) the account's? NULL for an account that does not exist: the same work,
- * then false.
+ * Is `secret` (as sent) one of the account's? NULL for an account that does not exist: the same
+ * work, then SECRET_NONE.
  */
-bool verify_secret(const struct auth_settings *settings, struct verify_cache *cache,
-                   const struct auth_account *account, const struct scram_fake *fake,
-                   struct slice secret, bool *legacy);
+struct verified verify_secret(const struct auth_settings *settings, struct verify_cache *cache,
+                              const struct auth_account *account, const struct scram_fake *fake,
+                              struct slice secret);
 
 /*
- * The secret was right: where the account's keys are not those that its secret would get today
+ * The account's own secret was right: where its keys are not those that it would get today
  * (the count was changed, or they came from elsewhere), the source is given new ones.
  */
 struct err verify_renew(const struct auth_settings *settings, struct auth_source *source,
@@ -263,11 +306,22 @@ struct scram_first {
     uint8_t flag;               /* 'n', 'y' or 'p' */
     struct slice binding;       /* with 'p': the type */
     struct slice header;        /* the GS2 header, which the last message repeats */
+    struct slice bare;          /* what stands behind it */
     struct slice authzid, name; /* decoded, in the arena that was given */
+    struct slice nonce;
 };
 
-/* client-first-message (RFC 5802 7), as far as we must know it. */
+/* client-first-message (RFC 5802 7); extensions are ignored, as they must be. */
 bool message_scram_first(struct slice message, struct arena *in, struct scram_first *out);
+
+struct scram_final {
+    struct slice bare; /* all before the proof */
+    struct slice nonce;
+    struct slice proof; /* in base64 */
+};
+
+/* client-final-message. */
+bool message_scram_final(struct slice message, struct scram_final *out);
 
 /* Does client-final-message bind to this header and this data? False too where it is malformed. */
 bool message_scram_binds(struct slice message, struct slice header, struct slice data);
@@ -297,6 +351,9 @@ void auth_write(struct auth *auth, const struct auth_record *record);
 struct err sasl_layer_start(struct auth *auth) MUST_USE;
 void sasl_layer_stop(void);
 
+/* Add SCRAM to libsasl2, which has been started. */
+struct err scram_add(void) MUST_USE;
+
 /* Who the client says he is; found before libsasl2 is asked anything. */
 struct claim {
     struct slice given;      /* as sent, or empty */
@@ -321,7 +378,7 @@ struct exchange {
     bool refused; /* `reason` says more than libsasl2's code does */
     enum auth_reason reason;
     bool proven; /* the policy was asked, so the secret was right */
-    bool legacy_charset;
+    struct verified verified;
     struct sasl_wires *wires; /* sasl.c's */
 };
 
@@ -338,12 +395,23 @@ void exchange_done(struct exchange *x);
 const struct auth_account *exchange_target(const struct exchange *x);
 /* Who gave the secret. */
 const struct auth_account *exchange_actor(const struct exchange *x);
+/* Which of his secrets it was; NULL: the account's own, or none yet. */
+const struct auth_app_password *exchange_app_password(const struct exchange *x);
+/* When what he logged on with ends; 0: never. */
+uint64_t exchange_expires(const struct exchange *x);
 
 /* May he come in, now that he has proven who he is? The one gate of every mechanism. */
 enum auth_reason policy_check(const struct exchange *x);
 
-/* The same of an account that acts for nobody else. */
-enum auth_reason policy_of(const struct auth_account *account, const struct auth_peer *peer,
+/* The same of somebody who asks about it. */
+enum auth_reason policy_of(const struct auth_question *question, const struct auth_peer *peer,
                            uint64_t now);
+
+/* What a failed look-up of a name means. */
+enum auth_reason reason_of_name(struct err e);
+
+/* Whose exchange a call of libsasl2 belongs to; sasl.c's. */
+struct sasl_server_params;
+struct exchange *exchange_of(const struct sasl_server_params *params);
 
 #endif

@@ -1,8 +1,10 @@
 /*
  * credentials.c - salted keys of a secret (RFC 5802 3; text as in RFC 5803).
  *
- * An account's credentials are one line per hash. The store never holds a secret, and PLAIN is
- * checked against the same keys as SCRAM, so the two cannot differ.
+ * A secret's credentials are one line per hash. The store never holds a secret, and PLAIN is
+ * checked against the same keys as SCRAM, so the two cannot differ. All secrets of an account have
+ * the same salt and count by hash: so one derivation is compared with all of them, and SCRAM, whose
+ * challenge names the salt before the client has shown anything, serves all of them too.
  */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -54,8 +56,7 @@ void auth_hmac(const uint8_t key[32], const struct slice *parts, size_t n, uint8
     buf_wipe(&all);
 }
 
-/* StoredKey and ServerKey of a prepared secret; salt and iterations are set. */
-static void derive(struct scram_keys *keys, enum scram_hash hash, struct slice secret)
+void scram_keys_derive(struct scram_keys *keys, enum scram_hash hash, struct slice secret)
 {
     uint8_t salted[32], client[32];
 
@@ -70,14 +71,50 @@ static void derive(struct scram_keys *keys, enum scram_hash hash, struct slice s
     mem_wipe(client, sizeof client);
 }
 
-bool scram_keys_match(const struct scram_keys *keys, enum scram_hash hash, struct slice secret)
+/* ClientProof is ClientKey XOR HMAC(StoredKey, AuthMessage), and StoredKey is H(ClientKey). */
+bool scram_keys_prove(const struct scram_keys *keys, enum scram_hash hash, struct slice message,
+                      struct slice proof, uint8_t signature[32])
 {
-    struct scram_keys mine = *keys;
+    uint8_t client[32], stored[32];
 
-    derive(&mine, hash, secret);
-    bool same = mem_equal_secret(mine.stored, keys->stored, keys->key_len);
-    mem_wipe(&mine, sizeof mine);
+    if (proof.len != keys->key_len)
+        return false;
+    hmac(hash, keys->stored, keys->key_len, message, client);
+    for (size_t i = 0; i < proof.len; i++)
+        client[i] ^= proof.ptr[i];
+    must(EVP_Digest(client, keys->key_len, stored, NULL, digest(hash), NULL));
+    bool same = mem_equal_secret(stored, keys->stored, keys->key_len);
+    hmac(hash, keys->server, keys->key_len, message, signature);
+    mem_wipe(client, sizeof client);
     return same;
+}
+
+const char *scram_hash_name(enum scram_hash hash)
+{
+    return hashes[hash].name;
+}
+
+bool scram_keys_next(const struct auth_account *account, enum scram_hash hash,
+                     const struct scram_keys *salting, int *secret, struct scram_keys *out)
+{
+    while (++*secret <= (int)account->n_app_passwords)
+        if (scram_keys_find(secret_credentials(account, *secret), hash, out) &&
+            out->iterations == salting->iterations &&
+            slice_eq(slice_of(out->salt, out->salt_len),
+                     slice_of(salting->salt, salting->salt_len)))
+            return true;
+    *secret = SECRET_NONE;
+    return false;
+}
+
+/* Those of the first secret that has any. */
+static bool find_salting(const struct auth_account *account, enum scram_hash hash,
+                         struct scram_keys *out)
+{
+    for (int secret = 0; secret <= (int)account->n_app_passwords; secret++)
+        if (scram_keys_find(secret_credentials(account, secret), hash, out))
+            return true;
+    return false;
 }
 
 static unsigned iterations_of(struct slice credentials, unsigned otherwise)
@@ -185,7 +222,8 @@ bool scram_keys_of(const struct scram_fake *fake, const struct auth_account *acc
 
     make_fake(fake, hash, &made);
     scram_keys_put(&made, hash, &text);
-    bool parsed = scram_keys_find(account ? account->credentials : buf_slice(&text), hash, &found);
+    bool parsed = account ? find_salting(account, hash, &found)
+                          : scram_keys_find(buf_slice(&text), hash, &found);
     bool real = account && parsed;
     *out = real ? found : made;
     mem_wipe(&found, sizeof found);
@@ -193,37 +231,83 @@ bool scram_keys_of(const struct scram_fake *fake, const struct auth_account *acc
     return real;
 }
 
-bool scram_keys_current(const struct auth_settings *settings, struct slice credentials)
+/*
+ * The salt and count that a new secret of the account must have. Without app passwords its own
+ * secret may take new ones, and does.
+ */
+static bool must_salt_like(const struct auth_account *account, bool app_password,
+                           enum scram_hash hash, struct scram_keys *out)
 {
-    struct scram_keys keys;
+    return account && (app_password || account->n_app_passwords) &&
+           find_salting(account, hash, out);
+}
+
+bool scram_keys_current(const struct auth_settings *settings, const struct auth_account *account)
+{
+    struct scram_keys keys, like;
     bool current = true;
 
-    for (int hash = 0; hash < SCRAM_HASHES; hash++)
-        current = scram_keys_find(credentials, (enum scram_hash)hash, &keys) &&
-                  keys.iterations == settings->iterations && current;
+    for (int i = 0; i < SCRAM_HASHES; i++) {
+        enum scram_hash hash = (enum scram_hash)i;
+        unsigned iterations =
+            must_salt_like(account, false, hash, &like) ? like.iterations : settings->iterations;
+
+        current = scram_keys_find(account->credentials, hash, &keys) &&
+                  keys.iterations == iterations && current;
+    }
     mem_wipe(&keys, sizeof keys);
+    mem_wipe(&like, sizeof like);
     return current;
 }
 
-struct err auth_credentials_make(struct slice secret, unsigned iterations, struct buf *out)
+static struct err make(const struct auth_account *account, bool app_password, struct slice secret,
+                       unsigned iterations, struct buf *out)
 {
     struct arena arena = ARENA_INIT;
-    struct scram_keys keys = {.iterations = iterations ? iterations : SCRAM_MIN_ITERATIONS,
-                              .salt_len = SCRAM_SALT};
+    struct scram_keys keys;
     struct slice prepared;
 
+    iterations = iterations ? iterations : SCRAM_MIN_ITERATIONS;
     if (secret.len > AUTH_MAX_SECRET)
         return ERR(ERR_TOO_BIG, "a secret has at most 1,000 bytes");
-    if (keys.iterations < SCRAM_MIN_ITERATIONS || keys.iterations > SCRAM_MAX_ITERATIONS)
+    if (iterations < SCRAM_MIN_ITERATIONS || iterations > SCRAM_MAX_ITERATIONS)
         return ERR(ERR_INVALID, "clients accept 4,096 to 65,536 iterations");
     struct err e = precis_opaque(secret, &arena, &prepared);
-    for (int hash = 0; !failed(e) && hash < SCRAM_HASHES; hash++) {
-        must(RAND_bytes(keys.salt, SCRAM_SALT) == 1);
-        derive(&keys, (enum scram_hash)hash, prepared);
-        scram_keys_put(&keys, (enum scram_hash)hash, out);
+    for (int i = 0; !failed(e) && i < SCRAM_HASHES; i++) {
+        enum scram_hash hash = (enum scram_hash)i;
+
+        if (!must_salt_like(account, app_password, hash, &keys)) {
+            keys = (struct scram_keys){.iterations = iterations, .salt_len = SCRAM_SALT};
+            must(RAND_bytes(keys.salt, SCRAM_SALT) == 1);
+        }
+        scram_keys_derive(&keys, hash, prepared);
+        scram_keys_put(&keys, hash, out);
         buf_putc(out, '\n');
     }
     mem_wipe(&keys, sizeof keys);
     arena_wipe(&arena);
     return !failed(e) && out->failed ? ERR(ERR_TOO_BIG, "no room for the credentials") : e;
+}
+
+struct err auth_credentials_make(struct slice secret, unsigned iterations, struct buf *out)
+{
+    return make(NULL, false, secret, iterations, out);
+}
+
+struct err auth_credentials_add(const struct auth_account *account, bool app_password,
+                                struct slice secret, unsigned iterations, struct buf *out)
+{
+    return make(account, app_password, secret, iterations, out);
+}
+
+/* 32 characters, 5 bits each; none that could be taken for another. */
+void auth_secret_make(struct buf *out)
+{
+    static const char characters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+    uint8_t bytes[24];
+
+    must(RAND_bytes(bytes, sizeof bytes) == 1);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        buf_putc(out, (uint8_t)characters[bytes[i] & 31]);
+    mem_wipe(bytes, sizeof bytes);
 }

@@ -48,6 +48,15 @@ static bool decode_saslname(struct slice coded, struct arena *in, struct slice *
     return true;
 }
 
+/* RFC 5802 7: printable, of ASCII without the comma. */
+static bool is_printable(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7F || s.ptr[i] == ',')
+            return false;
+    return true;
+}
+
 /* gs2-cbind-flag: "n", "y" or "p=" and a type. */
 static bool take_flag(struct slice flag, struct scram_first *out)
 {
@@ -75,12 +84,30 @@ bool message_scram_first(struct slice message, struct arena *in, struct scram_fi
             return false;
     }
     first.header = slice_head(message, message.len - rest.len);
+    first.bare = rest;
     struct slice name = slice_cut(&rest, ',');
+    struct slice nonce = slice_cut(&rest, ',');
     if (!slice_starts(name, S("n=")) || !decode_saslname(slice_from(name, 2), in, &first.name) ||
-        !slice_starts(rest, S("r=")))
+        !slice_starts(nonce, S("r=")))
         return false;
+    first.nonce = slice_from(nonce, 2);
     *out = first;
-    return true;
+    return first.nonce.len > 0 && is_printable(first.nonce);
+}
+
+bool message_scram_final(struct slice message, struct scram_final *out)
+{
+    size_t at = message.len;
+
+    while (at > 0 && message.ptr[at - 1] != ',')
+        at--;
+    struct slice proof = slice_from(message, at), rest = slice_head(message, at ? at - 1 : 0);
+    *out = (struct scram_final){.bare = rest};
+    slice_cut(&rest, ','); /* the binding, which message_scram_binds() looks at */
+    struct slice nonce = slice_cut(&rest, ',');
+    out->nonce = slice_from(nonce, 2);
+    out->proof = slice_from(proof, 2);
+    return slice_starts(nonce, S("r=")) && slice_starts(proof, S("p="));
 }
 
 bool message_scram_binds(struct slice message, struct slice header, struct slice data)

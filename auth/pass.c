@@ -23,12 +23,12 @@ struct auth_pass {
     uint8_t key[32], tag[32];
 };
 
-static struct known known_of(const struct auth_account *account)
+static struct known known_of(const struct auth_account *account, uint64_t expires)
 {
     return (struct known){
         .identity = slice_of(mem_slice_str(account->identity), account->identity.len),
         .generation = account->generation,
-        .expires = account->expires,
+        .expires = expires,
     };
 }
 
@@ -61,8 +61,9 @@ struct auth_pass *pass_new(const struct exchange *x, struct slice name, struct s
         return NULL; /* then every request is an attempt */
     }
     pass->settings = settings_ref((struct auth_settings *)x->settings);
-    pass->actor = known_of(exchange_actor(x));
-    pass->target = known_of(exchange_target(x));
+    pass->actor = known_of(exchange_actor(x), exchange_expires(x));
+    /* The expiry of a secret that was not used does not matter. */
+    pass->target = known_of(exchange_target(x), 0);
     return pass;
 }
 

@@ -11,56 +11,115 @@ const struct auth_account *exchange_target(const struct exchange *x)
     return x->authzid.given.len ? &x->authzid.resolved.target : &x->name.resolved.target;
 }
 
-/*
- * May he act for another? Only an administrator, and only where both sides name accounts: an
- * authorization identity that does not exist is not told from one that is not allowed.
- */
-static bool may_act(const struct exchange *x)
+const struct auth_app_password *exchange_app_password(const struct exchange *x)
+{
+    return secret_app_password(exchange_actor(x), x->verified.secret);
+}
+
+static bool is_delegate(const struct auth_account *actor, const struct auth_account *target)
+{
+    for (size_t i = 0; i < target->n_delegates; i++)
+        if (slice_eq(target->delegates[i].identity, actor->identity) &&
+            target->delegates[i].mailbox_id == actor->mailbox_id)
+            return true;
+    return false;
+}
+
+/* May he open this mailbox, if its owner may? */
+static bool may_act(const struct auth_question *q)
+{
+    const struct auth_account *actor = q->account, *target = q->target;
+
+    if (slice_eq(actor->identity, target->identity))
+        return true;
+    if (q->app_password)
+        return false;
+    return actor->admin || (actor->master && !target->admin) || is_delegate(actor, target);
+}
+
+/* When the secret ends. */
+static uint64_t expires(const struct auth_question *q)
+{
+    return q->app_password ? q->app_password->expires : q->account->expires;
+}
+
+uint64_t exchange_expires(const struct exchange *x)
+{
+    return expires(&(struct auth_question){exchange_actor(x), exchange_app_password(x), NULL});
+}
+
+/* Both must have the protocol, and the secret must be for it. */
+static bool may_use(const struct auth_question *q, const struct auth_peer *peer)
+{
+    unsigned protocols = q->account->protocols & q->target->protocols;
+
+    if (q->app_password)
+        protocols &= q->app_password->protocols;
+    return (protocols & peer->protocol) != 0;
+}
+
+/* Of the one who logs on. */
+static enum auth_reason state_of(const struct auth_question *q, uint64_t now)
+{
+    uint64_t end = expires(q);
+
+    if (q->account->locked)
+        return AUTH_LOCKED;
+    return end && end <= now ? AUTH_EXPIRED : AUTH_OK;
+}
+
+enum auth_reason policy_of(const struct auth_question *question, const struct auth_peer *peer,
+                           uint64_t now)
+{
+    struct auth_question q = *question;
+
+    if (!q.target)
+        q.target = q.account;
+    enum auth_reason reason = state_of(&q, now);
+    if (reason != AUTH_OK)
+        return reason;
+    if (!may_act(&q))
+        return AUTH_NOT_AUTHORIZED;
+    if (q.target->locked)
+        return AUTH_LOCKED;
+    return may_use(&q, peer) ? AUTH_OK : AUTH_PROTOCOL_OFF;
+}
+
+/* "user*master" and an authorization identity must not mean different mailboxes. */
+static bool means_two(const struct exchange *x)
+{
+    return x->authzid.given.len && x->name.resolved.acts &&
+           !slice_eq(x->name.resolved.target.identity, x->authzid.resolved.target.identity);
+}
+
+/* An administrator who mistyped may know it; others do not learn which mailboxes exist. */
+static bool may_know(const struct exchange *x)
 {
     const struct auth_account *actor = exchange_actor(x);
 
-    if (x->authzid.given.len && x->authzid.reason != AUTH_OK)
-        return false;
-    return actor->admin || slice_eq(actor->identity, exchange_target(x)->identity);
+    return (actor->admin || actor->master) && !exchange_app_password(x) && !x->authzid.given.len;
 }
 
-/* May the account log on at all? */
-static enum auth_reason account_state(const struct auth_account *account, uint64_t now)
+/* A mailbox that does not exist is not told from one that is not allowed. */
+static enum auth_reason target_state(const struct exchange *x)
 {
-    if (account->locked)
-        return AUTH_LOCKED;
-    return account->expires && account->expires <= now ? AUTH_EXPIRED : AUTH_OK;
-}
+    const struct claim *c = x->authzid.given.len ? &x->authzid : &x->name;
+    enum auth_reason reason =
+        c->reason == AUTH_OK ? reason_of_name(c->resolved.no_target) : c->reason;
 
-static bool may_use(const struct auth_account *account, const struct auth_peer *peer)
-{
-    return (account->protocols & peer->protocol) != 0;
-}
-
-enum auth_reason policy_of(const struct auth_account *account, const struct auth_peer *peer,
-                           uint64_t now)
-{
-    enum auth_reason reason = account_state(account, now);
-
-    return reason == AUTH_OK && !may_use(account, peer) ? AUTH_PROTOCOL_OFF : reason;
+    if (reason != AUTH_OK && reason != AUTH_UNAVAILABLE && !may_know(x))
+        return AUTH_NOT_AUTHORIZED;
+    return reason == AUTH_OK && means_two(x) ? AUTH_NOT_AUTHORIZED : reason;
 }
 
 enum auth_reason policy_check(const struct exchange *x)
 {
-    const struct auth_account *actor = exchange_actor(x);
-    enum auth_reason state;
+    struct auth_question q = {exchange_actor(x), exchange_app_password(x), exchange_target(x)};
 
     if (x->name.reason != AUTH_OK)
         return x->name.reason;
-    state = account_state(actor, x->now);
+    enum auth_reason state = state_of(&q, x->now), target = target_state(x);
     if (state != AUTH_OK)
         return state;
-    if (x->authzid.reason == AUTH_UNAVAILABLE)
-        return AUTH_UNAVAILABLE;
-    if (!may_act(x))
-        return AUTH_NOT_AUTHORIZED;
-    if (exchange_target(x)->locked)
-        return AUTH_LOCKED;
-    return may_use(actor, x->peer) && may_use(exchange_target(x), x->peer) ? AUTH_OK
-                                                                           : AUTH_PROTOCOL_OFF;
+    return target == AUTH_OK ? policy_of(&q, x->peer, x->now) : target;
 }

@@ -138,6 +138,8 @@ void auth_record_put(const struct auth_record *record, struct buf *out)
     put_exact(line, "name_bytes", record->name_given);
     put_exact(line, "client_name_bytes", record->peer->client_name);
     put_proxy(line, record->peer);
+    if (record->app_password.len)
+        put_text(line, "app_password", record->app_password);
     json_dump_callback(line, append, out, JSON_COMPACT | JSON_ENSURE_ASCII);
     buf_putc(out, '\n');
     json_decref(line);

@@ -175,50 +175,119 @@ static struct err nt_account(struct resolver *r, const struct nt_parts *parts,
     return so_far;
 }
 
+static void take_target(struct resolved *out, struct err e, const struct auth_account *target)
+{
+    out->no_target = e;
+    if (!failed(e))
+        out->target = *target;
+    out->acts = failed(e) || !slice_eq(out->account.identity, target->identity);
+}
+
 static struct err nt_form(struct resolver *r, const struct nt_parts *parts, struct resolved *out)
 {
     struct err e = nt_account(r, parts, &out->account);
 
     out->target = out->account;
-    out->acts = false;
     if (failed(e) || parts->alias.len == 0)
         return e;
-    e = plain_form(r, parts->alias, &out->target);
-    if (!failed(e))
-        out->acts = !slice_eq(out->account.identity, out->target.identity);
-    return e;
+    struct auth_account target;
+    take_target(out, plain_form(r, parts->alias, &target), &target);
+    return OK;
 }
 
-/* ---- all of it ---- */
+/* ---- names of one account, and of two ---- */
+
+/* Two readings of one name: where both are accounts they must be the same one. */
+static struct err either(struct err e, struct resolved *out, struct err e_other,
+                         const struct resolved *other)
+{
+    bool other_means_nobody = !failed(e_other) && failed(other->no_target);
+
+    if (e_other.code == ERR_NOT_FOUND || (!failed(e) && other_means_nobody))
+        return e;
+    if (e.code == ERR_NOT_FOUND) {
+        *out = *other;
+        return e_other;
+    }
+    if (failed(e) || failed(e_other))
+        return failed(e) ? e : e_other;
+    if (out->acts || other->acts || !slice_eq(out->account.identity, other->account.identity))
+        return ERR(ERR_CONFLICT, "the name means more than one account");
+    return OK;
+}
+
+/* A name without a master's. */
+static struct err one_name(struct resolver *r, struct slice given, struct resolved *out,
+                           struct slice *stable)
+{
+    struct slice name = SLICE_EMPTY;
+    struct nt_parts parts = {.alias = SLICE_EMPTY};
+    struct resolved nt = {.acts = false};
+    struct err e_nt = ERR(ERR_NOT_FOUND, "");
+    struct err e = auth_name(given, r->arena, &name);
+    bool is_name = !failed(e), is_nt = split_nt(given, r->arena, &parts);
+
+    *out = nt;
+    *stable = is_nt ? stable_form(r, parts.account) : is_name ? stable_form(r, name) : given;
+    if (is_name)
+        e = plain_form(r, name, &out->account);
+    if (is_nt)
+        e_nt = nt_form(r, &parts, &nt);
+    out->target = out->account;
+    if (is_nt && !is_name) {
+        *out = nt;
+        return e_nt;
+    }
+    return is_nt ? either(e, out, e_nt, &nt) : e;
+}
+
+/* Where the last separator of "user*master" begins; given.len where it is none. */
+static size_t separator_at(const struct auth_settings *s, struct slice given)
+{
+    struct slice separator = s->master_separator;
+
+    for (size_t at = given.len; separator.len && at-- > 1;)
+        if (slice_starts(slice_from(given, at), separator) && at + separator.len < given.len)
+            return at;
+    return given.len;
+}
+
+/* The master's name has the secret, the other one the mailbox. */
+static struct err master_form(struct resolver *r, struct slice given, size_t at,
+                              struct resolved *out, struct slice *stable)
+{
+    struct slice master = slice_from(given, at + r->settings->master_separator.len), no_stable;
+    struct resolved target;
+    struct err e_target = one_name(r, slice_head(given, at), &target, &no_stable);
+    struct err e = one_name(r, master, out, stable);
+
+    if (failed(e) || failed(out->no_target))
+        return failed(e) ? e : out->no_target;
+    if (!failed(e_target))
+        e_target = target.no_target;
+    take_target(out, e_target, &target.target);
+    return OK;
+}
 
 struct err resolve_name(const struct auth_settings *settings, struct auth_source *source,
                         struct slice given, struct arena *in, struct resolved *out,
                         struct slice *stable)
 {
     struct resolver r = {settings, source, in};
-    struct slice name = SLICE_EMPTY;
-    struct nt_parts parts = {.alias = SLICE_EMPTY};
-    struct resolved whole = {.acts = false}, nt = {.acts = false};
-    struct err e_nt = ERR(ERR_NOT_FOUND, "");
-    struct err e = auth_name(given, in, &name);
-    bool is_name = !failed(e);
-    bool is_nt = split_nt(given, in, &parts);
+    struct resolved whole, mastered = {.acts = false};
+    size_t at = separator_at(settings, given);
+    struct err e = one_name(&r, given, &whole, stable);
 
-    *stable = is_nt ? stable_form(&r, parts.account) : is_name ? stable_form(&r, name) : given;
-    if (is_name)
-        e = plain_form(&r, name, &whole.account);
-    if (is_nt)
-        e_nt = nt_form(&r, &parts, &nt);
-    whole.target = whole.account;
+    if (at < given.len) {
+        struct slice whole_stable = *stable;
+        bool named = !failed(e);
+        struct err e_master = master_form(&r, given, at, &mastered, stable);
 
-    if (is_nt && (!is_name || e.code == ERR_NOT_FOUND)) {
-        e = e_nt;
-        whole = nt;
-    } else if (is_nt && !failed(e) && e_nt.code != ERR_NOT_FOUND) {
-        if (failed(e_nt))
-            return e_nt;
-        if (nt.acts || !slice_eq(nt.account.identity, whole.account.identity))
-            return ERR(ERR_CONFLICT, "the name means more than one account");
+        if (e.code == ERR_INVALID) /* can be no name as a whole */
+            e = ERR(ERR_NOT_FOUND, "");
+        e = either(e, &whole, e_master, &mastered);
+        if (named)
+            *stable = whole_stable;
     }
     if (!failed(e))
         *out = whole;

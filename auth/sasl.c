@@ -2,9 +2,10 @@
  * sasl.c - libsasl2: its set-up, its callbacks, and one exchange of it.
  *
  * The library parses messages and proves secrets; it decides nothing. Names come from our canonuser
- * plugin, keys from our auxprop plugin, plain secrets go to our checkpass callback, and whoever
- * proved a secret goes through our policy callback. What these find out is kept in the exchange,
- * for the library drops or changes codes on their way out. It reads no file but its plugins.
+ * plugin, plain secrets go to our checkpass callback, SCRAM is a mechanism of our own (scram.c),
+ * and whoever proved a secret goes through our policy callback. What these find out is kept in the
+ * exchange, for the library drops or changes codes on their way out. It reads no file but its
+ * plugins.
  *
  * One connection serves one exchange and is disposed of at its end, whatever that was: after some
  * failures a further call on it would succeed.
@@ -31,7 +32,6 @@
 struct sasl_wires {
     sasl_conn_t *conn;
     sasl_callback_t callbacks[4];
-    sasl_channel_binding_t binding;
     bool started;
 };
 
@@ -97,7 +97,7 @@ static int get_conf_path(void *context, char **path)
 /* Only these are loaded; and no configuration file is ever read. */
 static int verify_file(void *context, char *file, sasl_verify_type_t type)
 {
-    static const char *const allowed[] = {"libplain.so", "liblogin.so", "libscram.so"};
+    static const char *const allowed[] = {"libplain.so", "liblogin.so"};
     const char *slash = strrchr(file, '/');
     const char *base = slash ? slash + 1 : file;
 
@@ -157,7 +157,7 @@ static int policy(sasl_conn_t *conn, void *context, const char *user, unsigned u
                   struct propctx *properties);
 
 /* Whose call this is: the context of the policy callback of the connection. */
-static struct exchange *exchange_of(const sasl_server_params_t *params)
+struct exchange *exchange_of(const struct sasl_server_params *params)
 {
     for (const sasl_callback_t *c = params->callbacks; c && c->id != SASL_CB_LIST_END; c++)
         if (c->id == SASL_CB_PROXY_POLICY)
@@ -205,44 +205,11 @@ static int canon_init(const sasl_utils_t *utils, int max_version, int *out_versi
     return SASL_OK;
 }
 
-static bool asked_for(sasl_server_params_t *params, const char *name)
+/* Nobody has properties: secrets are checked by callbacks, and SCRAM is ours. */
+static int find_nothing(void *glob, sasl_server_params_t *params, unsigned flags, const char *user,
+                        unsigned len)
 {
-    const struct propval *p = params->utils->prop_get(params->propctx);
-
-    for (; p && p->name; p++)
-        if (strcmp(p->name, name) == 0)
-            return true;
-    return false;
-}
-
-/*
- * SCRAM keys of the account, by both hashes; where it has none, or there is no such account, fake
- * ones. The account's state is told after the proof.
- */
-static int find_keys(void *glob, sasl_server_params_t *params, unsigned flags, const char *user,
-                     unsigned len)
-{
-    struct exchange *x = exchange_of(params);
-    const char *property = "*authPassword";
-
-    (void)glob, (void)user, (void)len;
-    if (!x)
-        return SASL_FAIL;
-    if ((flags & SASL_AUXPROP_AUTHZID) || !asked_for(params, property))
-        return SASL_OK;
-    for (int h = 0; h < SCRAM_HASHES; h++) {
-        struct buf text = buf_make(1024);
-        struct scram_keys keys;
-
-        scram_keys_of(&x->fake, x->name.reason == AUTH_OK ? exchange_actor(x) : NULL,
-                      (enum scram_hash)h, &keys);
-        scram_keys_put(&keys, (enum scram_hash)h, &text);
-        buf_putc(&text, 0);
-        params->utils->prop_set(params->propctx, h == 0 ? property : NULL,
-                                (const char *)buf_slice(&text).ptr, 0);
-        mem_wipe(&keys, sizeof keys);
-        buf_wipe(&text);
-    }
+    (void)glob, (void)params, (void)flags, (void)user, (void)len;
     return SASL_OK;
 }
 
@@ -250,7 +217,7 @@ static int auxprop_init(const sasl_utils_t *utils, int max_version, int *out_ver
                         sasl_auxprop_plug_t **plug, const char *name)
 {
     static char gate[] = "gate";
-    static sasl_auxprop_plug_t plugin = {.name = gate, .auxprop_lookup = find_keys};
+    static sasl_auxprop_plug_t plugin = {.name = gate, .auxprop_lookup = find_nothing};
 
     (void)utils, (void)name;
     if (max_version < SASL_AUXPROP_PLUG_VERSION)
@@ -284,12 +251,14 @@ struct err sasl_layer_start(struct auth *auth)
         sasl_canonuser_add_plugin("gate", canon_init) != SASL_OK)
         e = ERR(ERR_UNAVAILABLE, "libsasl2 does not take our plugins");
     for (size_t i = 0; !failed(e) && i < n_mechanisms; i++)
-        if (!library_has(mechanisms[i].base)) {
+        if (mechanisms[i].kind != MECHANISM_SCRAM && !library_has(mechanisms[i].base)) {
             log_event(auth->log, LOG_LEVEL_ERROR, "auth.mechanism-missing",
                       log_str("mechanism", mechanisms[i].base),
                       log_str("directory", GATEPOST_SASL_PLUGINS));
             e = ERR(ERR_UNAVAILABLE, "libsasl2 lacks a mechanism; is libsasl2-modules installed?");
         }
+    if (!failed(e))
+        e = scram_add();
     if (failed(e))
         sasl_layer_stop();
     return e;
@@ -311,8 +280,9 @@ static int check_secret(sasl_conn_t *conn, void *context, const char *user, cons
     bool known = x->name.reason == AUTH_OK;
 
     (void)conn, (void)user, (void)properties;
-    if (verify_secret(x->settings, x->auth->cache, known ? exchange_actor(x) : NULL, &x->fake,
-                      slice_of(secret, len), &x->legacy_charset))
+    x->verified = verify_secret(x->settings, x->auth->cache, known ? exchange_actor(x) : NULL,
+                                &x->fake, slice_of(secret, len));
+    if (x->verified.secret != SECRET_NONE)
         return SASL_OK;
     refuse(x, known ? AUTH_WRONG_SECRET : x->name.reason);
     return SASL_BADAUTH;
@@ -365,14 +335,6 @@ static int set_up(struct exchange *x, struct sasl_wires *w)
                                NULL, w->callbacks, 0, &w->conn);
     if (code == SASL_OK)
         code = sasl_setprop(w->conn, SASL_SEC_PROPS, &no_layers);
-    if (code == SASL_OK && x->mechanism->binds) {
-        w->binding = (sasl_channel_binding_t){
-            .name = arena_str(x->arena, x->binding_type),
-            .len = x->binding.len,
-            .data = x->binding.ptr,
-        };
-        code = sasl_setprop(w->conn, SASL_CHANNEL_BINDING, &w->binding);
-    }
     return code;
 }
 
@@ -386,7 +348,7 @@ static int call_library(struct sasl_wires *w, const struct exchange *x, const st
     if (w->started)
         return sasl_server_step(w->conn, in ? in : "", len, out, out_len);
     w->started = true;
-    return sasl_server_start(w->conn, x->mechanism->name, in, len, out, out_len);
+    return sasl_server_start(w->conn, x->mechanism->base, in, len, out, out_len);
 }
 
 /* What a code of the library means where none of our callbacks said more. */

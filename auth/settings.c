@@ -45,6 +45,19 @@ static struct err take_charset(struct auth_settings *s, const struct auth_config
     return OK;
 }
 
+/* A name has no white space, and "/" and "\" separate already. */
+static struct err take_separator(struct auth_settings *s, const struct auth_config *config)
+{
+    struct slice separator = slice_str(config->master_separator);
+
+    for (size_t i = 0; i < separator.len; i++)
+        if (separator.ptr[i] <= ' ' || separator.ptr[i] >= 0x7F || separator.ptr[i] == '/' ||
+            separator.ptr[i] == '\\' || separator.ptr[i] == '@')
+            return ERR(ERR_INVALID, "the master separator is of visible ASCII without / \\ @");
+    s->master_separator = arena_slice(&s->arena, separator);
+    return OK;
+}
+
 static struct err take_numbers(struct auth_settings *s, const struct auth_config *config)
 {
     s->iterations = config->iterations ? config->iterations : SCRAM_MIN_ITERATIONS;
@@ -69,6 +82,8 @@ struct err settings_new(const struct auth_config *config, struct auth_settings *
         e = take_nt_domain(s, config);
     if (!failed(e))
         e = take_charset(s, config);
+    if (!failed(e))
+        e = take_separator(s, config);
     if (!failed(e))
         e = take_numbers(s, config);
     if (failed(e))

@@ -15,7 +15,8 @@ enum { WAYS = 4, TAG = 16 };
 
 struct entry {
     uint8_t tag[TAG];
-    bool used, legacy;
+    bool used;
+    struct verified what;
 };
 
 struct set {
@@ -76,7 +77,7 @@ static struct entry *find(struct set *set, const uint8_t *tag)
 }
 
 bool verify_cache_has(struct verify_cache *cache, const struct auth_account *account,
-                      struct slice secret, bool *legacy)
+                      struct slice secret, struct verified *out)
 {
     uint8_t tag[32];
     struct set *set = set_of(cache, account, secret, tag);
@@ -84,14 +85,14 @@ bool verify_cache_has(struct verify_cache *cache, const struct auth_account *acc
     pthread_mutex_lock(&cache->mutex);
     const struct entry *entry = find(set, tag);
     if (entry)
-        *legacy = entry->legacy;
+        *out = entry->what;
     pthread_mutex_unlock(&cache->mutex);
     mem_wipe(tag, sizeof tag);
     return entry != NULL;
 }
 
 void verify_cache_add(struct verify_cache *cache, const struct auth_account *account,
-                      struct slice secret, bool legacy)
+                      struct slice secret, const struct verified *what)
 {
     uint8_t tag[32];
     struct set *set = set_of(cache, account, secret, tag);
@@ -102,7 +103,7 @@ void verify_cache_add(struct verify_cache *cache, const struct auth_account *acc
 
         memcpy(entry->tag, tag, TAG);
         entry->used = true;
-        entry->legacy = legacy;
+        entry->what = *what;
     }
     pthread_mutex_unlock(&cache->mutex);
     mem_wipe(tag, sizeof tag);

@@ -12,7 +12,35 @@ static struct accounts *accounts_of(struct auth_source *source)
     return ((struct gateway_source *)source)->accounts;
 }
 
-static void convert(const struct account *account, struct auth_account *out)
+static const struct auth_delegate *delegates_of(const struct account *account, struct arena *in)
+{
+    struct auth_delegate *list = arena_array(in, account->n_delegates, sizeof *list);
+
+    for (size_t i = 0; i < account->n_delegates; i++)
+        list[i] =
+            (struct auth_delegate){account->delegates[i].name, account->delegates[i].mailbox_id};
+    return list;
+}
+
+static const struct auth_app_password *app_passwords_of(const struct account *account,
+                                                        struct arena *in)
+{
+    struct auth_app_password *list = arena_array(in, account->n_app_passwords, sizeof *list);
+
+    for (size_t i = 0; i < account->n_app_passwords; i++) {
+        const struct account_app_password *one = &account->app_passwords[i];
+
+        list[i] = (struct auth_app_password){
+            .name = one->name,
+            .credentials = one->credentials,
+            .protocols = protocols_of(one->protocols),
+            .expires = one->expires,
+        };
+    }
+    return list;
+}
+
+void gateway_account(const struct account *account, struct arena *in, struct auth_account *out)
 {
     *out = (struct auth_account){
         .identity = account->name,
@@ -23,8 +51,13 @@ static void convert(const struct account *account, struct auth_account *out)
         .protocols = protocols_of(account->protocols) | (account->admin ? AUTH_OPS : 0u),
         .locked = account->locked,
         .admin = account->admin,
+        .master = account->master,
         .expires = account->expires,
         .generation = account->generation,
+        .delegates = delegates_of(account, in),
+        .n_delegates = account->n_delegates,
+        .app_passwords = app_passwords_of(account, in),
+        .n_app_passwords = account->n_app_passwords,
     };
 }
 
@@ -35,7 +68,7 @@ static struct err lookup(struct auth_source *source, struct slice name, struct a
     struct err e = accounts_lookup(accounts_of(source), name, in, &account);
 
     if (!failed(e))
-        convert(&account, out);
+        gateway_account(&account, in, out);
     return e;
 }
 
@@ -46,7 +79,7 @@ static struct err near(struct auth_source *source, const uint8_t point[8], struc
     struct err e = accounts_near(accounts_of(source), point, in, &account);
 
     if (!failed(e))
-        convert(&account, out);
+        gateway_account(&account, in, out);
     return e;
 }
 

@@ -14,6 +14,9 @@ struct gateway_source {
     struct accounts *accounts;
 };
 
+/* Its slices are the account's; its lists live in the arena. */
+void gateway_account(const struct account *account, struct arena *in, struct auth_account *out);
+
 /* `accounts` outlives it. */
 void gateway_source_init(struct gateway_source *source, struct accounts *accounts);
 

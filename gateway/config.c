@@ -109,6 +109,7 @@ static void fill_auth(struct config *c, cfg_t *file)
         .domains = strings_of(&c->memory->arena, auth, "domains"),
         .nt_domain = cfg_getstr(auth, "nt-domain"),
         .legacy_charset = cfg_getstr(auth, "legacy-charset"),
+        .master_separator = cfg_getstr(auth, "master-separator"),
         .iterations = count_of(auth, "iterations"),
         .threads = count_of(auth, "threads"),
         .max_waiting = count_of(auth, "max-waiting"),

@@ -63,6 +63,32 @@ static json_t *json_of_slice(struct slice s)
     return json_stringn(s.len ? (const char *)s.ptr : "", s.len);
 }
 
+static json_t *json_of_app_passwords(const struct account *a)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < a->n_app_passwords; i++) {
+        const struct account_app_password *p = &a->app_passwords[i];
+
+        json_array_append_new(
+            list, json_pack("{so so si sI sI}", "name", json_of_slice(p->name), "credentials",
+                            json_of_slice(p->credentials), "protocols", (int)p->protocols,
+                            "expires", (json_int_t)p->expires, "created", (json_int_t)p->created));
+    }
+    return list;
+}
+
+static json_t *json_of_delegates(const struct account *a)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < a->n_delegates; i++)
+        json_array_append_new(list,
+                              json_pack("{so sI}", "name", json_of_slice(a->delegates[i].name),
+                                        "mailbox", (json_int_t)a->delegates[i].mailbox_id));
+    return list;
+}
+
 /* NULL where some text is not UTF-8. */
 static char *encode(const struct account *a, uint64_t generation, uint64_t changed)
 {
@@ -71,13 +97,14 @@ static char *encode(const struct account *a, uint64_t generation, uint64_t chang
     for (size_t i = 0; i < a->n_aliases; i++)
         json_array_append_new(aliases, json_of_slice(a->aliases[i]));
     json_t *record = json_pack(
-        "{so so so so so sI si sb sb sI sI sI sI sI}", "name", json_of_slice(a->name),
+        "{so so so so so sI si sb sb sb so so sI sI sI sI sI}", "name", json_of_slice(a->name),
         "display_name", json_of_slice(a->display_name), "nt_domain", json_of_slice(a->nt_domain),
         "aliases", aliases, "credentials", json_of_slice(a->credentials), "mailbox",
         (json_int_t)a->mailbox_id, "protocols", (int)a->protocols, "locked", (int)a->locked,
-        "admin", (int)a->admin, "expires", (json_int_t)a->expires, "quota", (json_int_t)a->quota,
-        "generation", (json_int_t)generation, "created", (json_int_t)a->created, "changed",
-        (json_int_t)changed);
+        "admin", (int)a->admin, "master", (int)a->master, "delegates", json_of_delegates(a),
+        "app_passwords", json_of_app_passwords(a), "expires", (json_int_t)a->expires, "quota",
+        (json_int_t)a->quota, "generation", (json_int_t)generation, "created",
+        (json_int_t)a->created, "changed", (json_int_t)changed);
     if (!record)
         return NULL;
     char *text = json_dumps(record, JSON_COMPACT);
@@ -116,6 +143,39 @@ static void decode_aliases(const json_t *record, struct arena *in, struct accoun
     }
 }
 
+static void decode_delegates(const json_t *record, struct arena *in, struct account *out)
+{
+    const json_t *list = json_object_get(record, "delegates");
+
+    out->n_delegates = json_array_size(list);
+    out->delegates = arena_array(in, out->n_delegates, sizeof *out->delegates);
+    for (size_t i = 0; i < out->n_delegates; i++) {
+        const json_t *one = json_array_get(list, i);
+
+        out->delegates[i] =
+            (struct account_delegate){text_of(one, "name", in), number_of(one, "mailbox")};
+    }
+}
+
+static void decode_app_passwords(const json_t *record, struct arena *in, struct account *out)
+{
+    const json_t *list = json_object_get(record, "app_passwords");
+
+    out->n_app_passwords = json_array_size(list);
+    out->app_passwords = arena_array(in, out->n_app_passwords, sizeof *out->app_passwords);
+    for (size_t i = 0; i < out->n_app_passwords; i++) {
+        const json_t *one = json_array_get(list, i);
+
+        out->app_passwords[i] = (struct account_app_password){
+            .name = text_of(one, "name", in),
+            .credentials = text_of(one, "credentials", in),
+            .protocols = (unsigned)number_of(one, "protocols"),
+            .expires = number_of(one, "expires"),
+            .created = number_of(one, "created"),
+        };
+    }
+}
+
 static struct err decode(struct slice bytes, struct arena *in, struct account *out)
 {
     json_t *record = json_loadb((const char *)bytes.ptr, bytes.len, 0, NULL);
@@ -131,6 +191,7 @@ static struct err decode(struct slice bytes, struct arena *in, struct account *o
         .protocols = (unsigned)number_of(record, "protocols"),
         .locked = truth_of(record, "locked"),
         .admin = truth_of(record, "admin"),
+        .master = truth_of(record, "master"),
         .expires = number_of(record, "expires"),
         .quota = number_of(record, "quota"),
         .generation = number_of(record, "generation"),
@@ -138,6 +199,8 @@ static struct err decode(struct slice bytes, struct arena *in, struct account *o
         .changed = number_of(record, "changed"),
     };
     decode_aliases(record, in, out);
+    decode_delegates(record, in, out);
+    decode_app_passwords(record, in, out);
     json_decref(record);
     return OK;
 }

@@ -23,6 +23,20 @@ enum account_protocol {
     ACCOUNT_ALL = ACCOUNT_POP3 | ACCOUNT_IMAP | ACCOUNT_MAPI,
 };
 
+/* One more secret, for one client. */
+struct account_app_password {
+    struct slice name; /* the user's word for it */
+    struct slice credentials;
+    unsigned protocols; /* enum account_protocol */
+    uint64_t expires, created;
+};
+
+/* Who may open the mailbox: an account, by its name and by its mailbox. */
+struct account_delegate {
+    struct slice name;
+    uint64_t mailbox_id; /* a later account of that name has another one */
+};
+
 struct account {
     struct slice name; /* canonical; 1 to 255 bytes of UTF-8 */
     struct slice display_name;
@@ -33,6 +47,11 @@ struct account {
     uint64_t mailbox_id;
     unsigned protocols; /* enum account_protocol */
     bool locked, admin;
+    bool master; /* may open others' mailboxes */
+    struct account_delegate *delegates;
+    size_t n_delegates;
+    struct account_app_password *app_passwords;
+    size_t n_app_passwords;
     uint64_t expires;    /* of the secret */
     uint64_t quota;      /* 0: none */
     uint64_t generation; /* raised by every change */

@@ -455,7 +455,8 @@ static int probe(const struct cli *cli, struct cli_world *world, struct auth *au
     if (!cli_resolve(cli, auth, cli->operands[0], in, &account) || !cli_ask_secret(cli, &secret))
         return CLI_FAILED;
     signal(SIGPIPE, SIG_IGN);
-    auth_ways_list(auth, &account, &world->config->net, in, &ways);
+    auth_ways_list(auth, &(struct auth_question){.account = &account}, &world->config->net, in,
+                   &ways);
     keep_spoken(&ways);
     struct probed *results = arena_array(in, ways.n, sizeof *results);
     struct err e = probe_all(find_instance(world->config->store.dir, in), &ways, cli->operands[0],

@@ -15,7 +15,7 @@ static const struct {
 
 struct listing {
     struct auth *auth;
-    const struct auth_account *account;
+    const struct auth_question *question;
     struct arena *in;
     struct auth_ways *out;
     size_t cap;
@@ -32,7 +32,7 @@ static bool some_binding(void *ctx, struct slice type, struct buf *out)
 static void add_way(struct listing *l, const struct net_listener_config *listener,
                     const struct auth_peer *peer, const char *name, const char *mechanism)
 {
-    enum auth_reason reason = auth_explain(l->auth, peer, mechanism, l->account);
+    enum auth_reason reason = auth_explain(l->auth, peer, mechanism, l->question);
 
     if (l->out->n == l->cap) {
         size_t more = l->cap ? l->cap : 32;
@@ -70,10 +70,10 @@ static void list_state(struct listing *l, const struct net_listener_config *list
         add_way(l, listener, &peer, names[i], names[i]);
 }
 
-void auth_ways_list(struct auth *auth, const struct auth_account *account,
+void auth_ways_list(struct auth *auth, const struct auth_question *question,
                     const struct net_config *net, struct arena *in, struct auth_ways *out)
 {
-    struct listing l = {.auth = auth, .account = account, .in = in, .out = out};
+    struct listing l = {.auth = auth, .question = question, .in = in, .out = out};
 
     *out = (struct auth_ways){NULL, 0};
     for (size_t i = 0; i < net->n_listeners; i++) {

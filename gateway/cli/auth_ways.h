@@ -32,7 +32,7 @@ struct auth_ways {
     size_t n;
 };
 
-void auth_ways_list(struct auth *auth, const struct auth_account *account,
+void auth_ways_list(struct auth *auth, const struct auth_question *question,
                     const struct net_config *net, struct arena *in, struct auth_ways *out);
 
 /* Where its listener is: "127.0.0.1:143", or the path of a socket. */

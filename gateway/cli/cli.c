@@ -17,12 +17,15 @@ const struct cli_command cli_commands[] = {
     {"user show", cli_user_show, 1, 1, no_options, "USER", "show an account"},
     {"user list", cli_user_list, 0, 0, no_options, "", "list the accounts"},
     {"user del", cli_user_del, 1, 1, no_options, "USER", "delete an account and its mailbox"},
+    {"user app-password add", cli_user_app_password_add, 2, SIZE_MAX, no_options, "USER NAME [KEY=VALUE…]", "make one more secret, for one client; it is printed, and shown never again"},
+    {"user app-password list", cli_user_app_password_list, 1, 1, no_options, "USER", "list a user's app passwords"},
+    {"user app-password revoke", cli_user_app_password_revoke, 2, 2, no_options, "USER NAME", "end an app password"},
     {"import", cli_import, 2, SIZE_MAX, cli_import_options, "USER PATH… [--folder F]", "import mbox files, Maildirs and single messages"},
     {"export", cli_export, 2, 2, no_options, "USER DIR", "write a mailbox as Maildirs, one for each folder"},
     {"auth log", cli_auth_log, 0, 0, cli_auth_log_options, "[--since T] [--until T] [--user U] [--protocol P] [--follow]", "show who tried to log on, and how it ended"},
     {"auth report", cli_auth_report, 0, 0, cli_auth_report_options, "[--since T] [--until T] [--user U] [--protocol P]", "attempts by protocol and mechanism: how they ended, how long they took"},
     {"auth compare", cli_auth_compare, 0, 0, cli_auth_compare_options, "[--since T] [--until T] [--user U] [--protocol P]", "users whose outcome differs between protocols"},
-    {"auth explain", cli_auth_explain, 1, 1, no_options, "USER", "what would succeed, on which listener, by which mechanism, and why not"},
+    {"auth explain", cli_auth_explain, 1, 1, cli_auth_explain_options, "USER [--app-password NAME] [--for USER]", "what would succeed, on which listener, by which mechanism, and why not"},
     {"auth probe", cli_auth_probe, 1, 1, cli_user_add_options, "USER [--password-stdin]", "log on over every listener, by every mechanism, with one secret"},
     {"auth throttled", cli_auth_throttled, 0, 0, no_options, "", "who must wait after wrong secrets, and for how long"},
     {"auth lift", cli_auth_lift, 0, 0, cli_auth_lift_options, "--address A | --user U | --address A --user U | --all", "forget wrong secrets, so that nobody must wait for them"},
@@ -105,28 +108,31 @@ static int help(FILE *to)
 {
     fputs("usage: gatepost COMMAND [OPERAND…] [-c FILE] [--json]\n\n", to);
     for (const struct cli_command *c = cli_commands; c->name; c++)
-        fprintf(to, "  %-14s %s\n", c->name, c->summary);
+        fprintf(to, "  %-24s %s\n", c->name, c->summary);
     fprintf(to, "\nWithout -c the configuration is %s.\n", CLI_DEFAULT_CONFIG);
     return to == stdout ? CLI_OK : CLI_USAGE;
 }
 
 /* ---- finding the command ---- */
 
-/* A name of one or two words at the front of the operands; how many of them it took. */
+/* How many words a command's name has, if the operands begin with them; 0: they do not. */
+static size_t words_of(const char *name, char **operands, size_t n)
+{
+    struct slice rest = slice_str(name);
+    size_t words = 0;
+
+    while (rest.len)
+        if (words == n || !slice_eq(slice_cut(&rest, ' '), slice_str(operands[words++])))
+            return 0;
+    return words;
+}
+
+/* The command whose name is at the front of the operands; how many of them it took. */
 static const struct cli_command *find_command(char **operands, size_t n, size_t *words)
 {
-    char both[64] = "";
-
-    if (n >= 2)
-        snprintf(both, sizeof both, "%s %s", operands[0], operands[1]);
-    for (const struct cli_command *c = cli_commands; c->name; c++) {
-        bool one = n >= 1 && strcmp(c->name, operands[0]) == 0;
-
-        if (!one && !(n >= 2 && strcmp(c->name, both) == 0))
-            continue;
-        *words = one ? 1 : 2;
-        return c;
-    }
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        if ((*words = words_of(c->name, operands, n)) > 0)
+            return c;
     return NULL;
 }
 

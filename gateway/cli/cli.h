@@ -40,7 +40,7 @@ struct cli_option {
 };
 
 struct cli_command {
-    const char *name; /* "auth log": a group and its member */
+    const char *name; /* "auth log": up to three words, groups and their member */
     int (*run)(struct cli *cli);
     size_t least, most; /* operands; most SIZE_MAX: any number */
     const struct cli_option *options;
@@ -80,6 +80,9 @@ int cli_user_set(struct cli *cli);
 int cli_user_show(struct cli *cli);
 int cli_user_list(struct cli *cli);
 int cli_user_del(struct cli *cli);
+int cli_user_app_password_add(struct cli *cli);
+int cli_user_app_password_list(struct cli *cli);
+int cli_user_app_password_revoke(struct cli *cli);
 int cli_import(struct cli *cli);
 int cli_export(struct cli *cli);
 int cli_auth_log(struct cli *cli);
@@ -108,6 +111,7 @@ extern const struct cli_option cli_mapi_options[];
 extern const struct cli_option cli_auth_log_options[];
 extern const struct cli_option cli_auth_lift_options[];
 extern const struct cli_option cli_queue_options[];
+extern const struct cli_option cli_auth_explain_options[];
 extern const struct cli_option cli_store_prop_options[];
 extern const struct cli_option cli_auth_report_options[];
 extern const struct cli_option cli_auth_compare_options[];
@@ -134,6 +138,10 @@ bool cli_config(const struct cli *cli, struct config **out);
 /* Opens what the configuration names; on failure says so and returns false. */
 bool cli_open(const struct cli *cli, struct cli_world *world);
 void cli_close(struct cli_world *world);
+
+/* A command that needs them: opens them, calls `run`, closes them; the arena is wiped. */
+int cli_with_world(struct cli *cli,
+                   int (*run)(struct cli *cli, struct cli_world *world, struct arena *in));
 
 /*
  * The authentication layer over the world's accounts, for names and explanations: it records

@@ -1,9 +1,4 @@
-/*
- * user.c - gatepost user add | passwd | set | show | list | del
- *
- * The keys of add and set: pop3= imap= mapi= (on, off), locked= admin= (yes, no), expires= (a
- * date, or never), display-name=, nt-domain=, alias+= and alias-=, quota= (bytes, or none).
- */
+/* user.c - gatepost user add | passwd | set | show | list | del */
 #include <jansson.h>
 
 #include "auth/auth.h"
@@ -12,191 +7,12 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/logons.h"
 #include "gateway/cli/secret.h"
+#include "gateway/cli/user_settings.h"
 #include "gateway/config.h"
 #include "store/account.h"
 #include "store/store.h"
 
 const struct cli_option cli_user_add_options[] = {{"--password-stdin", false}, {NULL, false}};
-
-/* ---- settings ---- */
-
-struct setting {
-    const char *key; /* with its operator */
-    bool (*set)(struct slice value, struct account *account, struct arena *in);
-    const char *expected;
-};
-
-static bool parse_switch(struct slice value, const char *yes, const char *no, bool *out)
-{
-    *out = slice_eq(value, slice_str(yes));
-    return *out || slice_eq(value, slice_str(no));
-}
-
-static bool set_protocol(struct slice value, struct account *a, unsigned protocol)
-{
-    bool on;
-
-    if (!parse_switch(value, "on", "off", &on))
-        return false;
-    a->protocols = on ? a->protocols | protocol : a->protocols & ~protocol;
-    return true;
-}
-
-static bool set_pop3(struct slice value, struct account *a, struct arena *in)
-{
-    (void)in;
-    return set_protocol(value, a, ACCOUNT_POP3);
-}
-
-static bool set_imap(struct slice value, struct account *a, struct arena *in)
-{
-    (void)in;
-    return set_protocol(value, a, ACCOUNT_IMAP);
-}
-
-static bool set_mapi(struct slice value, struct account *a, struct arena *in)
-{
-    (void)in;
-    return set_protocol(value, a, ACCOUNT_MAPI);
-}
-
-static bool set_locked(struct slice value, struct account *a, struct arena *in)
-{
-    (void)in;
-    return parse_switch(value, "yes", "no", &a->locked);
-}
-
-static bool set_admin(struct slice value, struct account *a, struct arena *in)
-{
-    (void)in;
-    return parse_switch(value, "yes", "no", &a->admin);
-}
-
-/* "2027-01-31" is the end of that day, so that the day itself still counts. */
-static bool set_expires(struct slice value, struct account *a, struct arena *in)
-{
-    enum { DATE_LEN = 10 };
-    uint64_t day = 0;
-
-    (void)in;
-    if (!slice_eq(value, S("never")) &&
-        (value.len != DATE_LEN || !clock_parse_rfc3339(value, &day)))
-        return false;
-    a->expires = day ? day + (24 * 3600 - 1) * FILETIME_SECOND : 0;
-    return true;
-}
-
-static bool set_display_name(struct slice value, struct account *a, struct arena *in)
-{
-    a->display_name = arena_slice(in, value);
-    return slice_is_utf8(value) && value.len <= 1000;
-}
-
-static bool set_nt_domain(struct slice value, struct account *a, struct arena *in)
-{
-    a->nt_domain = arena_slice(in, value);
-    for (size_t i = 0; i < value.len; i++)
-        if (value.ptr[i] <= ' ' || value.ptr[i] == '\\' || value.ptr[i] == '/')
-            return false;
-    return slice_is_utf8(value) && value.len <= 255;
-}
-
-static size_t alias_at(const struct account *a, struct slice name)
-{
-    size_t i = 0;
-
-    while (i < a->n_aliases && !slice_eq(a->aliases[i], name))
-        i++;
-    return i;
-}
-
-static bool add_alias(struct slice value, struct account *a, struct arena *in)
-{
-    struct slice name;
-
-    if (failed(auth_name(value, in, &name)))
-        return false;
-    if (alias_at(a, name) < a->n_aliases)
-        return true;
-    a->aliases = arena_grow(in, a->aliases, a->n_aliases, 1, sizeof *a->aliases);
-    a->aliases[a->n_aliases++] = name;
-    return true;
-}
-
-static bool remove_alias(struct slice value, struct account *a, struct arena *in)
-{
-    struct slice name;
-
-    if (failed(auth_name(value, in, &name)))
-        return false;
-    size_t at = alias_at(a, name);
-    if (at == a->n_aliases)
-        return false;
-    a->aliases[at] = a->aliases[--a->n_aliases];
-    return true;
-}
-
-static bool set_quota(struct slice value, struct account *a, struct arena *in)
-{
-    static const char units[] = "KMGT";
-    uint64_t n, factor = 1;
-
-    (void)in;
-    if (slice_eq(value, S("none"))) {
-        a->quota = 0;
-        return true;
-    }
-    const char *unit = value.len ? strchr(units, value.ptr[value.len - 1]) : NULL;
-    if (unit && *unit) {
-        factor = 1ull << (10 * (unit - units + 1));
-        value.len--;
-    }
-    return slice_to_u64(value, &n) && n > 0 && !__builtin_mul_overflow(n, factor, &a->quota);
-}
-
-static const struct setting settings[] = {
-    {"pop3=", set_pop3, "on or off"},
-    {"imap=", set_imap, "on or off"},
-    {"mapi=", set_mapi, "on or off"},
-    {"locked=", set_locked, "yes or no"},
-    {"admin=", set_admin, "yes or no"},
-    {"expires=", set_expires, "a date such as 2027-01-31, or never"},
-    {"display-name=", set_display_name, "text in UTF-8"},
-    {"nt-domain=", set_nt_domain, "the name of an NT domain"},
-    {"alias+=", add_alias, "a name"},
-    {"alias-=", remove_alias, "an alias that the account has"},
-    {"quota=", set_quota, "a size such as 2G, or none"},
-};
-
-static int apply_one(const struct cli *cli, const char *word, struct account *a, struct arena *in)
-{
-    struct slice text = slice_str(word);
-
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        struct slice key = slice_str(settings[i].key);
-
-        if (!slice_starts(text, key))
-            continue;
-        if (settings[i].set(slice_from(text, key.len), a, in))
-            return CLI_OK;
-        cli_fail(cli, "%s expected %s", settings[i].key, settings[i].expected);
-        return CLI_USAGE;
-    }
-    cli_fail(cli, "there is no setting '%s'", word);
-    return CLI_USAGE;
-}
-
-/* The operands behind the name. */
-static int apply_settings(const struct cli *cli, struct account *a, struct arena *in)
-{
-    for (size_t i = 1; i < cli->n_operands; i++) {
-        int status = apply_one(cli, cli->operands[i], a, in);
-
-        if (status != CLI_OK)
-            return status;
-    }
-    return CLI_OK;
-}
 
 /* ---- secrets and mailboxes ---- */
 
@@ -207,8 +23,11 @@ static bool make_credentials(const struct cli *cli, const struct cli_world *worl
     bool good = cli_read_secret(cli, &secret);
 
     if (good) {
-        struct err e =
-            auth_credentials_make(buf_slice(&secret), world->config->auth.iterations, &keys);
+        struct auth_account before;
+
+        gateway_account(a, in, &before);
+        struct err e = auth_credentials_add(&before, false, buf_slice(&secret),
+                                            world->config->auth.iterations, &keys);
 
         if (failed(e))
             good = cli_fail_err(cli, "password", e) == CLI_OK;
@@ -238,22 +57,6 @@ static struct err set_mailbox_quota(const struct cli_world *world, const struct 
 
 /* ---- commands: each runs inside an opened world ---- */
 
-typedef int in_world(struct cli *cli, struct cli_world *world, struct arena *in);
-
-static int with_world(struct cli *cli, in_world *run)
-{
-    struct arena arena = ARENA_INIT;
-    struct cli_world world;
-    int status = CLI_FAILED;
-
-    if (cli_open(cli, &world)) {
-        status = run(cli, &world, &arena);
-        cli_close(&world);
-    }
-    arena_wipe(&arena);
-    return status;
-}
-
 static int add(struct cli *cli, struct cli_world *world, struct arena *in)
 {
     struct account a = {.protocols = ACCOUNT_ALL, .created = clock_now().wall}, other;
@@ -261,7 +64,7 @@ static int add(struct cli *cli, struct cli_world *world, struct arena *in)
 
     if (failed(e))
         return cli_fail_err(cli, cli->operands[0], e);
-    int status = apply_settings(cli, &a, in);
+    int status = user_settings_apply(cli, world, 1, USER_SETTINGS_ALL, &a, in);
     if (status != CLI_OK)
         return status;
     if (!failed(accounts_lookup(world->accounts, a.name, in, &other)))
@@ -294,7 +97,7 @@ static int set(struct cli *cli, struct cli_world *world, struct arena *in)
     if (!cli_find_account(cli, world, cli->operands[0], in, &a))
         return CLI_FAILED;
     uint64_t quota = a.quota;
-    int status = apply_settings(cli, &a, in);
+    int status = user_settings_apply(cli, world, 1, USER_SETTINGS_ALL, &a, in);
     if (status != CLI_OK)
         return status;
     struct err e = accounts_update(world->accounts, &a);
@@ -338,18 +141,22 @@ static json_t *json_time(uint64_t time)
 
 static json_t *json_account(const struct account *a)
 {
-    json_t *aliases = json_array();
+    json_t *aliases = json_array(), *delegates = json_array(), *apps = json_array();
 
     for (size_t i = 0; i < a->n_aliases; i++)
         json_array_append_new(aliases, json_of(a->aliases[i]));
-    return json_pack("{so so so so sb sb sb sb sb so sI so so sb}", "user", json_of(a->name),
-                     "display-name", json_of(a->display_name), "nt-domain", json_of(a->nt_domain),
-                     "aliases", aliases, "pop3", !!(a->protocols & ACCOUNT_POP3), "imap",
-                     !!(a->protocols & ACCOUNT_IMAP), "mapi", !!(a->protocols & ACCOUNT_MAPI),
-                     "locked", (int)a->locked, "admin", (int)a->admin, "expires",
-                     json_time(a->expires), "quota", (json_int_t)a->quota, "created",
-                     json_time(a->created), "changed", json_time(a->changed), "password",
-                     a->credentials.len > 0);
+    for (size_t i = 0; i < a->n_delegates; i++)
+        json_array_append_new(delegates, json_of(a->delegates[i].name));
+    for (size_t i = 0; i < a->n_app_passwords; i++)
+        json_array_append_new(apps, json_of(a->app_passwords[i].name));
+    return json_pack(
+        "{so so so so sb sb sb sb sb sb so so so sI so so sb}", "user", json_of(a->name),
+        "display-name", json_of(a->display_name), "nt-domain", json_of(a->nt_domain), "aliases",
+        aliases, "pop3", !!(a->protocols & ACCOUNT_POP3), "imap", !!(a->protocols & ACCOUNT_IMAP),
+        "mapi", !!(a->protocols & ACCOUNT_MAPI), "locked", (int)a->locked, "admin", (int)a->admin,
+        "master", (int)a->master, "delegates", delegates, "app-passwords", apps, "expires",
+        json_time(a->expires), "quota", (json_int_t)a->quota, "created", json_time(a->created),
+        "changed", json_time(a->changed), "password", a->credentials.len > 0);
 }
 
 static void print_time(const char *label, uint64_t time, const char *otherwise)
@@ -375,10 +182,14 @@ static void print_account(const struct account *a)
            SLICE_ARG(a->display_name), "nt-domain", SLICE_ARG(a->nt_domain), "aliases");
     for (size_t i = 0; i < a->n_aliases; i++)
         printf(" %.*s", SLICE_ARG(a->aliases[i]));
+    printf("\n%-14s", "delegates");
+    for (size_t i = 0; i < a->n_delegates; i++)
+        printf(" %.*s", SLICE_ARG(a->delegates[i].name));
     printf("\n%-14s %s\n%-14s %s\n%-14s %s\n", "pop3", on_off(a->protocols & ACCOUNT_POP3), "imap",
            on_off(a->protocols & ACCOUNT_IMAP), "mapi", on_off(a->protocols & ACCOUNT_MAPI));
-    printf("%-14s %s\n%-14s %s\n", "locked", a->locked ? "yes" : "no", "admin",
-           a->admin ? "yes" : "no");
+    printf("%-14s %s\n%-14s %s\n%-14s %s\n", "locked", a->locked ? "yes" : "no", "admin",
+           a->admin ? "yes" : "no", "master", a->master ? "yes" : "no");
+    printf("%-14s %zu\n", "app-passwords", a->n_app_passwords);
     print_time("expires", a->expires, "never");
     if (a->quota)
         printf("%-14s %llu\n", "quota", (unsigned long long)a->quota);
@@ -446,30 +257,30 @@ static int list(struct cli *cli, struct cli_world *world, struct arena *in)
 
 int cli_user_add(struct cli *cli)
 {
-    return with_world(cli, add);
+    return cli_with_world(cli, add);
 }
 
 int cli_user_passwd(struct cli *cli)
 {
-    return with_world(cli, passwd);
+    return cli_with_world(cli, passwd);
 }
 
 int cli_user_set(struct cli *cli)
 {
-    return with_world(cli, set);
+    return cli_with_world(cli, set);
 }
 
 int cli_user_del(struct cli *cli)
 {
-    return with_world(cli, del);
+    return cli_with_world(cli, del);
 }
 
 int cli_user_show(struct cli *cli)
 {
-    return with_world(cli, show);
+    return cli_with_world(cli, show);
 }
 
 int cli_user_list(struct cli *cli)
 {
-    return with_world(cli, list);
+    return cli_with_world(cli, list);
 }

@@ -88,6 +88,21 @@ void cli_close(struct cli_world *world)
     config_free(world->config);
 }
 
+int cli_with_world(struct cli *cli,
+                   int (*run)(struct cli *cli, struct cli_world *world, struct arena *in))
+{
+    struct arena arena = ARENA_INIT;
+    struct cli_world world;
+    int status = CLI_FAILED;
+
+    if (cli_open(cli, &world)) {
+        status = run(cli, &world, &arena);
+        cli_close(&world);
+    }
+    arena_wipe(&arena);
+    return status;
+}
+
 bool cli_open_auth(const struct cli *cli, const struct cli_world *world, struct cli_auth *out)
 {
     struct auth_config config = world->config->auth;

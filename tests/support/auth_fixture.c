@@ -130,6 +130,7 @@ static void keep(struct auth_sink *sink, const struct auth_record *record, struc
         .identity = mem_slice_str(record->identity),
         .actor = mem_slice_str(record->actor),
         .mechanism = mem_slice_str(record->mechanism),
+        .app_password = mem_slice_str(record->app_password),
         .legacy = record->legacy_charset,
     };
     pthread_mutex_unlock(&f->mutex);
@@ -167,6 +168,7 @@ void fixture_forget_records(struct fixture *f)
         free(f->records[i].identity);
         free(f->records[i].actor);
         free(f->records[i].mechanism);
+        free(f->records[i].app_password);
     }
     f->n_records = 0;
 }

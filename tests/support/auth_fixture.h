@@ -18,7 +18,7 @@
 
 struct kept_record {
     enum auth_reason reason;
-    char *line, *name, *identity, *actor, *mechanism;
+    char *line, *name, *identity, *actor, *mechanism, *app_password;
     bool legacy;
 };
 

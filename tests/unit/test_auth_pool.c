@@ -323,24 +323,25 @@ static void the_cache_knows_only_what_was_right_for_the_account_as_it_is(void **
     struct verify_cache *cache = verify_cache_new(16);
     struct auth_account alice = {.identity = S("alice"), .credentials = S("c"), .generation = 1};
     struct auth_account changed = alice;
-    bool legacy = false;
+    struct verified v = {SECRET_NONE, false};
 
     (void)state;
-    assert_false(verify_cache_has(cache, &alice, S("x"), &legacy));
-    verify_cache_add(cache, &alice, S("x"), true);
-    assert_true(verify_cache_has(cache, &alice, S("x"), &legacy));
-    assert_true(legacy);
-    assert_false(verify_cache_has(cache, &alice, S("X"), &legacy));
-    assert_false(verify_cache_has(cache, &alice, S(""), &legacy));
+    assert_false(verify_cache_has(cache, &alice, S("x"), &v));
+    verify_cache_add(cache, &alice, S("x"), &(struct verified){2, true});
+    assert_true(verify_cache_has(cache, &alice, S("x"), &v));
+    assert_true(v.legacy);
+    assert_int_equal(v.secret, 2);
+    assert_false(verify_cache_has(cache, &alice, S("X"), &v));
+    assert_false(verify_cache_has(cache, &alice, S(""), &v));
     changed.generation++;
-    assert_false(verify_cache_has(cache, &changed, S("x"), &legacy));
+    assert_false(verify_cache_has(cache, &changed, S("x"), &v));
     changed = alice;
     changed.credentials = S("d");
-    assert_false(verify_cache_has(cache, &changed, S("x"), &legacy));
+    assert_false(verify_cache_has(cache, &changed, S("x"), &v));
     changed = alice;
     changed.identity = S("alic");
     changed.credentials = S("ec");
-    assert_false(verify_cache_has(cache, &changed, S("x"), &legacy));
+    assert_false(verify_cache_has(cache, &changed, S("x"), &v));
     verify_cache_free(cache);
 }
 
@@ -357,15 +358,15 @@ static void a_cached_verdict_is_what_the_uncached_one_would_be(void **state)
             char name[8], secret[8];
             uint32_t user = rng_below(&rng, 20), word = rng_below(&rng, 20);
             struct auth_account account = {.credentials = S("c")};
-            bool legacy;
+            struct verified v = {SECRET_OWN, false};
 
             snprintf(name, sizeof name, "u%u", user);
             snprintf(secret, sizeof secret, "s%u", word);
             account.identity = slice_str(name);
-            if (verify_cache_has(cache, &account, slice_str(secret), &legacy))
+            if (verify_cache_has(cache, &account, slice_str(secret), &v))
                 assert_int_equal(user, word);
             else if (user == word)
-                verify_cache_add(cache, &account, slice_str(secret), false);
+                verify_cache_add(cache, &account, slice_str(secret), &v);
         }
         verify_cache_free(cache);
     }

@@ -85,6 +85,7 @@ static const struct row {
     {"auth", "domains", "{\"example.org\", \"example.net\"}", "{\"a@b\"}", "a domain such as", ""},
     {"auth", "nt-domain", "CORP", "\"\"", ANY_TEXT, ""},
     {"auth", "legacy-charset", "ISO-8859-1", "klingon", "the legacy character set is unknown", ""},
+    {"auth", "master-separator", "\"*\"", "\"@\"", "the master separator is of visible ASCII", ""},
     {"auth", "iterations", "65536", "4095", "a number from 4096 to 65536", ""},
     {"auth", "threads", "2", "1.5", "a whole number", ""},
     {"auth", "max-waiting", "10", "99999999999999999999", "a smaller number", ""},
