@@ -29,7 +29,7 @@ static int set_up(void **state)
     here.f->config.now = noon;
     fixture_start(here.f);
     here.dir = test_dir_new();
-    assert_ok(control_new(here.dir, "5f3a2b1c", here.f->auth, NULL, &here.control));
+    assert_ok(control_new(here.dir, "5f3a2b1c", here.f->auth, NULL, NULL, &here.control));
     return 0;
 }
 
@@ -279,7 +279,7 @@ static void a_socket_that_was_left_behind_is_replaced(void **state)
     struct control *next;
 
     (void)state;
-    assert_ok(control_new(here.dir, "6a6b6c6d", here.f->auth, NULL, &next));
+    assert_ok(control_new(here.dir, "6a6b6c6d", here.f->auth, NULL, NULL, &next));
     assert_says(S("{\"do\":\"instance\"}\n"), "{\"instance\":\"6a6b6c6d\"}\n");
     control_free(next);
 }
