@@ -519,7 +519,7 @@ static const struct computed table[] = {
     {PR_MAPPING_SIGNATURE,          ALL,                            COMPUTED_FIXED,   get_mapping_signature},
     {PR_OBJECT_TYPE,                ALL,                            COMPUTED_FIXED,   get_object_type},
     {PR_ACCESS,                     OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_access},
-    {PR_ACCESS_LEVEL,               OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_access_level},
+    {PR_ACCESS_LEVEL,               OBJECT_MESSAGE,                 COMPUTED_FIXED,   get_access_level},
     {PR_INST_ID,                    OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_id},
     {PR_INSTANCE_NUM,               OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_instance_number},
     {PR_DELETED_ON,                 OBJECT_MESSAGE | OBJECT_FOLDER, COMPUTED_FIXED,   get_deleted_on},

@@ -642,6 +642,9 @@ static bool own_number(const struct mapi_object *object, uint32_t tag, int64_t *
     case PR_ATTACH_NUMBER:
         *out = a->number;
         return true;
+    case PR_ACCESS:
+        *out = a->writable ? 3 : 2; /* modify, read */
+        return true;
     case PR_OBJECT_TYPE:
         *out = 7;
         return true;
@@ -660,9 +663,24 @@ static bool own_number(const struct mapi_object *object, uint32_t tag, int64_t *
 static const uint32_t own_tags[] = {
     TAG_ACCESS_LEVEL,   PR_ACCESS,      PR_OBJECT_TYPE,  PR_MESSAGE_FLAGS,         PR_READ,
     PR_HAS_ATTACHMENTS, PR_ASSOCIATED,  PR_MESSAGE_SIZE, PR_MESSAGE_SIZE_EXTENDED, TAG_HAS_NAMED,
-    PR_ATTACH_NUMBER,   PR_ATTACH_SIZE,
+    PR_ATTACH_NUMBER,   PR_ATTACH_SIZE, PR_RECORD_KEY,
 };
 enum { OWN_TAGS = sizeof own_tags / sizeof *own_tags };
+
+/* PidTagRecordKey of an attachment ([MS-OXCMSG] 2.2.2.1): its number tells it from the others. */
+static bool own_key(const struct mapi_object *object, uint32_t tag, struct store_prop *out)
+{
+    const struct mapi_attachment *a = (const struct mapi_attachment *)object;
+    bool typed = prop_type(tag) == PROP_UNSPECIFIED || tag == PR_RECORD_KEY;
+
+    if (object->kind != MAPI_ATTACHMENT || prop_id(tag) != prop_id(PR_RECORD_KEY) || !typed)
+        return false;
+    *out = (struct store_prop){
+        .tag = PR_RECORD_KEY,
+        .value.bytes = slice_of((const uint8_t *)&a->number, sizeof a->number),
+    };
+    return true;
+}
 
 static bool own_value(const struct mapi_object *object, uint32_t tag, struct store_prop *out)
 {
@@ -676,7 +694,7 @@ static bool own_value(const struct mapi_object *object, uint32_t tag, struct sto
             return true;
         }
     }
-    return false;
+    return own_key(object, tag, out);
 }
 
 /* ---- reading ---- */
@@ -800,11 +818,12 @@ static bool has_known_id(const struct changing *c, uint32_t tag)
 /* Of an attachment only these are told by the server ([MS-OXCMSG] 2.2.2). */
 static bool is_fixed(const struct mapi_object *object, uint32_t tag)
 {
+    static const uint32_t tags[] = {PR_ATTACH_NUMBER, PR_ATTACH_SIZE, PR_ACCESS,
+                                    TAG_ACCESS_LEVEL, PR_OBJECT_TYPE, PR_RECORD_KEY};
+
     if (object->kind == MAPI_MESSAGE)
         return tag_is_computed(tag);
-    return prop_id(tag) == prop_id(PR_ATTACH_NUMBER) || prop_id(tag) == prop_id(PR_ATTACH_SIZE) ||
-           prop_id(tag) == prop_id(TAG_ACCESS_LEVEL) || prop_id(tag) == prop_id(PR_OBJECT_TYPE) ||
-           prop_id(tag) == prop_id(PR_RECORD_KEY);
+    return is_among(tags, sizeof tags / sizeof *tags, tag);
 }
 
 static enum err_code check_number(const struct changing *c, const struct store_prop_change *change)

@@ -879,11 +879,49 @@ static void test_a_message_is_copied_with_what_hangs_on_it(void **state)
     assert_slice(get_tag(bed, COPY, PR_SUBJECT).value.bytes, ""); /* it was excluded */
 }
 
+/* 2.2.1: what every object has, but for what does not apply to it. */
+static void test_what_every_object_has(void **state)
+{
+    struct mapi_bed *bed = *state;
+    enum { ON_LOGON = 1, ON_FOLDER = 2, ON_MESSAGE = 4, ON_FILE = 8 };
+    static const uint8_t at[] = {LOGON, FOLDER, MESSAGE, FILE_OF_IT};
+    static const struct {
+        uint32_t tag;
+        unsigned has, has_not;
+    } rows[] = {
+        {0x0FF40003, ON_FOLDER | ON_MESSAGE | ON_FILE, 0},            /* PidTagAccess */
+        {0x0FF70003, ON_MESSAGE | ON_FILE, ON_LOGON | ON_FOLDER},     /* PidTagAccessLevel */
+        {0x65E20102, ON_FOLDER | ON_MESSAGE, 0},                      /* PidTagChangeKey */
+        {0x30070040, ON_LOGON | ON_FOLDER | ON_MESSAGE | ON_FILE, 0}, /* PidTagCreationTime */
+        {0x3FFA001F, ON_MESSAGE, ON_LOGON | ON_FOLDER},               /* PidTagLastModifierName */
+        {0x30080040, ON_FOLDER | ON_MESSAGE | ON_FILE, 0},            /* ...ModificationTime */
+        {0x0FFE0003, ON_MESSAGE | ON_FILE, 0},                        /* PidTagObjectType */
+        {0x0FF90102, ON_MESSAGE | ON_FILE, 0},                        /* PidTagRecordKey */
+        {0x300B0102, ON_MESSAGE, ON_LOGON | ON_FOLDER},               /* PidTagSearchKey */
+    };
+    struct rop_save_message save = {.flags = 2};
+
+    create_message(bed, MESSAGE);
+    assert_int_equal(mapi_do(bed, ROP_SaveChangesMessage, MESSAGE, MESSAGE, &save, NULL),
+                     EC_SUCCESS);
+    assert_int_equal(mapi_do(bed, ROP_CreateAttachment, MESSAGE, FILE_OF_IT, NULL, NULL),
+                     EC_SUCCESS);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t k = 0; k < sizeof at; k++) {
+            bool has = prop_type(get_tag(bed, at[k], rows[i].tag).tag) != PROP_ERROR;
+
+            if ((rows[i].has & 1u << k && !has) || (rows[i].has_not & 1u << k && has))
+                fail_msg("kind %zu, 0x%08X: %s", k, rows[i].tag, has ? "is there" : "is missing");
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_what_every_object_has),
         TEST(test_values_come_in_the_order_that_was_asked),
         TEST(test_what_is_missing_is_told_in_its_place),
         TEST(test_a_tag_without_a_type_is_answered_with_one),

@@ -616,7 +616,6 @@ static void a_folder_answers_what_hierarchy_tables_show(void **state)
         PR_ENTRY_ID,
         PR_PARENT_ENTRY_ID,
         PR_ACCESS,
-        PR_ACCESS_LEVEL,
         PR_RIGHTS,
         PR_CHANGE_KEY,
         PR_SOURCE_KEY,
