@@ -197,6 +197,16 @@ class Dovecot(Server):
     def installed():
         return shutil.which("dovecot") is not None
 
+    @staticmethod
+    def wait_for_pid(path):
+        """Its sockets take connections before it writes this file."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            if path.exists() and (pid := path.read_text().strip()):
+                return int(pid)
+            time.sleep(0.05)
+        raise RuntimeError(f"no process id in {path}")
+
     def start(self):
         d = self.directory
         entry = pwd.getpwnam(self.user)
@@ -212,7 +222,7 @@ class Dovecot(Server):
         subprocess.run(["dovecot", "-c", d / "dovecot.conf"], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL)
         self.wait_until_it_answers()
-        self.pid = int((d / "run" / "master.pid").read_text())
+        self.pid = self.wait_for_pid(d / "run" / "master.pid")
 
 
 GATEPOST = """
