@@ -239,6 +239,8 @@ void news_of_items(struct mapi_table *t, const struct table_item *now, uint32_t 
 {
     if (t->kind != TABLE_HIERARCHY || !is_told(t) || !t->news.known)
         return;
+    if (n > FOLDERS_MAX || t->n_items > FOLDERS_MAX)
+        news_all(t); /* each is looked for among all */
     for (uint32_t i = 0; i < t->n_items && !t->news.all; i++)
         if (!item_of(now, n, t->items[i].id))
             add_change(t, TABLE_ROW_DELETED, &(struct rop_row_id){.fid = t->items[i].id},
