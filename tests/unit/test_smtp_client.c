@@ -111,9 +111,9 @@ static void the_envelope_in_one_go(void **state)
         "S: 220 x\r\n",
         "C: EHLO here.test\r\n",
         "S: 250-next.test\r\n250-pipelining\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 DSN\r\n",
-        "C: MAIL FROM:<me@here.test> SIZE=22 RET=HDRS ENVID=77\r\n"
-        "RCPT TO:<a@x.test> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;a@x.test\r\n"
-        "RCPT TO:<b@x.test> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;b@x.test\r\n",
+        ("C: MAIL FROM:<me@here.test> SIZE=22 RET=HDRS ENVID=77\r\n"
+         "RCPT TO:<a@x.test> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;a@x.test\r\n"
+         "RCPT TO:<b@x.test> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;b@x.test\r\n"),
         "S: 250 ok\r\n250 ok\r\n550 no\r\n",
         "C: DATA\r\n",
         "S: 354 go\r\n",
@@ -173,8 +173,8 @@ static void lmtp_answers_for_each_that_was_accepted(void **state)
         "S: 220 x\r\n",
         "C: LHLO here.test\r\n",
         "S: 250-next.test\r\n250 PIPELINING\r\n",
-        "C: MAIL FROM:<me@here.test>\r\nRCPT TO:<a@x.test>\r\nRCPT TO:<b@x.test>\r\n"
-        "RCPT TO:<c@x.test>\r\n",
+        ("C: MAIL FROM:<me@here.test>\r\nRCPT TO:<a@x.test>\r\nRCPT TO:<b@x.test>\r\n"
+         "RCPT TO:<c@x.test>\r\n"),
         "S: 250 ok\r\n250 ok\r\n550 no b\r\n250 ok\r\n",
         "C: DATA\r\n",
         "S: 354 go\r\n",
@@ -297,8 +297,8 @@ static void what_cannot_go_is_not_tried(void **state)
                                         NULL};
     static const char *const utf8[] = {
         "S: 220 x\r\n", "C: EHLO here.test\r\n", "S: 250-x\r\n250-SMTPUTF8\r\n250 PIPELINING\r\n",
-        "C: MAIL FROM:<me@here.test> SMTPUTF8\r\nRCPT TO:<a@x.test>\r\n"
-        "RCPT TO:<j\xc3\xbcrgen@x.test>\r\nRCPT TO:<c@x.test>\r\n",
+        ("C: MAIL FROM:<me@here.test> SMTPUTF8\r\nRCPT TO:<a@x.test>\r\n"
+         "RCPT TO:<j\xc3\xbcrgen@x.test>\r\nRCPT TO:<c@x.test>\r\n"),
         NULL};
     struct talk t;
 
