@@ -260,8 +260,12 @@ class Gatepost(Server):
             mapi=self.mapi, mapis=self.mapis))
         for i in range(1, self.users + 1):
             self.command("user", "add", f"user{i}", "--password-stdin", input=PASSWORD.encode())
-        with open(d / "gatepost.log", "wb") as log:
-            self.process = subprocess.Popen([self.binary, "serve", "-c", d / "gatepost.conf"],
+        self.launch()
+
+    def launch(self):
+        """The daemon on what is there: also again, after stop()."""
+        with open(self.directory / "gatepost.log", "ab") as log:
+            self.process = subprocess.Popen([self.binary, "serve", "-c", self.directory / "gatepost.conf"],
                                             stderr=log, stdin=subprocess.DEVNULL)
         self.pid = self.process.pid
         self.wait_until_it_answers()
