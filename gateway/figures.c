@@ -230,7 +230,7 @@ static enum auth_reason last_refusal(const struct outcome *outcomes, size_t n)
     for (size_t i = 0; i < n; i++)
         if (outcomes[i].reason != AUTH_OK && (!last || outcomes[i].last > last->last))
             last = &outcomes[i];
-    return last->reason;
+    return last ? last->reason : AUTH_OK;
 }
 
 static void each_user(void *ctx, struct slice user, const struct outcome *outcomes, size_t n)

@@ -302,7 +302,7 @@ static bool by_time(struct audit_walk *walk, struct engine_read *rd, struct slic
                     struct slice value)
 {
     struct query *q = (struct query *)walk;
-    struct audit_place at;
+    struct audit_place at = {0};
 
     (void)rd;
     return audit_is_time_key(key, &at.time, &at.number) && at.time < q->until && tell(q, at, value);

@@ -100,7 +100,7 @@ static bool take_recipient(struct slice *in, struct arena *arena, struct queue_r
 
 static bool take_numbers(struct slice *in, struct queue_entry *e)
 {
-    uint64_t attempts, wants_report;
+    uint64_t attempts = 0, wants_report = 0;
     uint64_t *const numbers[] = {&e->mailbox_id, &e->fid,       &e->mid,  &e->to,
                                  &e->created,    &e->since,     &e->due,  &e->locked_until,
                                  &attempts,      &wants_report, &e->blob, &e->size};

@@ -62,9 +62,10 @@ static void print_entry(const struct queue_entry *e)
     buf_done(&due);
 }
 
+typedef struct err entry_fn(void *ctx, struct queue_entry *e);
+
 /* `each` for every entry, until it fails. */
-static struct err walk(struct store *store, struct err (*each)(void *ctx, struct queue_entry *e),
-                       void *ctx)
+static struct err walk(struct store *store, entry_fn *each, void *ctx)
 {
     struct queue_entry entry = {.id = 0};
     struct err e = OK;
@@ -138,17 +139,18 @@ static bool read_id(const char *text, uint64_t *id)
     return *text && !*end;
 }
 
-static struct err with_id(struct store *store, const char *text,
-                          struct err (*each)(void *ctx, struct queue_entry *e))
+static struct err with_id(struct store *store, const char *text, entry_fn *each)
 {
     struct arena arena = ARENA_INIT;
-    struct queue_entry entry;
     uint64_t id;
-    struct err e = read_id(text, &id) ? store_queue_get(store, id, &arena, &entry)
-                                      : ERR(ERR_INVALID, "an id has hexadecimal digits");
+
+    if (!read_id(text, &id))
+        return ERR(ERR_INVALID, "an id has hexadecimal digits");
+    struct queue_entry *entry = arena_alloc(&arena, sizeof *entry);
+    struct err e = store_queue_get(store, id, &arena, entry);
 
     if (!failed(e))
-        e = each(store, &entry);
+        e = each(store, entry);
     arena_done(&arena);
     return e;
 }
@@ -163,7 +165,7 @@ static void tell_daemon(const struct cli_world *world)
     json_decref(answer);
 }
 
-static int change(struct cli *cli, struct err (*each)(void *ctx, struct queue_entry *e))
+static int change(struct cli *cli, entry_fn *each)
 {
     struct cli_world world;
     const char *what = "queue";
