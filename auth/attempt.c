@@ -290,6 +290,17 @@ static bool read_scram(struct auth_attempt *a, struct slice message)
     return true;
 }
 
+/* RFC 4422 A: the message is an authorization identity, or empty. Who it is the certificate says.
+ */
+static bool read_external(struct auth_attempt *a, struct slice message)
+{
+    if (a->first && a->absent)
+        return false;
+    if (slice_index(message, 0) < message.len || !slice_is_utf8(message))
+        return bad_exchange(a);
+    return identify(a, a->peer.certificate_name, message);
+}
+
 /* USER/PASS and LOGIN: the message was made by us, of what may hold any bytes. */
 static bool read_password(struct auth_attempt *a, struct slice message)
 {
@@ -315,6 +326,8 @@ static bool read_message(struct auth_attempt *a, struct slice *message)
         return read_login(a, message);
     case MECHANISM_SCRAM:
         return read_scram(a, *message);
+    case MECHANISM_EXTERNAL:
+        return read_external(a, *message);
     }
     return bad_exchange(a);
 }
@@ -324,8 +337,8 @@ static bool read_message(struct auth_attempt *a, struct slice *message)
 /* Behind the verdict, for this may wait for the disk; whether it works is of no matter to it. */
 static void renew_keys(struct auth_attempt *a)
 {
-    if (a->x.mechanism->kind == MECHANISM_SCRAM || exchange_app_password(&a->x))
-        return; /* proves the secret without telling it; or it is another one */
+    if (!a->x.mechanism->plaintext || exchange_app_password(&a->x))
+        return; /* the secret was not told, or it is another one */
     struct err e = verify_renew(a->x.settings, a->auth->source, exchange_actor(&a->x), a->secret,
                                 a->x.verified.legacy);
     if (failed(e))
@@ -466,6 +479,7 @@ static void copy_peer(struct auth_attempt *a)
     a->peer.tls_version = copy_str(&a->arena, a->live->tls_version);
     a->peer.tls_cipher = copy_str(&a->arena, a->live->tls_cipher);
     a->peer.client_name = arena_slice(&a->arena, slice_head(a->live->client_name, MAX_CLIENT_NAME));
+    a->peer.certificate_name = arena_slice(&a->arena, a->live->certificate_name);
     a->peer.proxy_session = arena_slice(&a->arena, a->live->proxy_session);
     a->peer.binding = NULL;
 }

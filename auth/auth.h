@@ -174,7 +174,8 @@ struct auth_peer {
     bool tls;
     const char *tls_version, *tls_cipher; /* NULL without TLS */
     unsigned tls_bits;
-    bool plaintext_ok; /* listener policy: PLAIN, LOGIN, USER/PASS without TLS */
+    struct slice certificate_name; /* whom the client's verified certificate names; empty: none */
+    bool plaintext_ok;             /* listener policy: PLAIN, LOGIN, USER/PASS without TLS */
     unsigned
         mechanisms; /* listener policy: those offered, a mask of auth_mechanism_bit(); 0: all */
     bool exempt;    /* from back-off: a trusted network */

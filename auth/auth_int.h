@@ -264,7 +264,7 @@ struct err pool_submit(struct pool *pool, struct job *job) MUST_USE;
 
 /* ---- mechanisms ---- */
 
-enum mechanism_kind { MECHANISM_PLAIN, MECHANISM_LOGIN, MECHANISM_SCRAM };
+enum mechanism_kind { MECHANISM_PLAIN, MECHANISM_LOGIN, MECHANISM_SCRAM, MECHANISM_EXTERNAL };
 
 struct mechanism {
     const char *name;

@@ -6,6 +6,8 @@ static bool has_keys(const struct auth_question *question, const struct mechanis
 {
     struct slice credentials = question->app_password ? question->app_password->credentials
                                                       : question->account->credentials;
+    if (m->kind == MECHANISM_EXTERNAL)
+        return !question->app_password; /* it takes no secret */
     struct scram_keys keys;
     bool sha1 = slice_eq(slice_str(m->base), S("SCRAM-SHA-1"));
     bool found = scram_keys_find(credentials, sha1 ? SCRAM_SHA_1 : SCRAM_SHA_256, &keys);

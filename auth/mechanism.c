@@ -9,6 +9,7 @@
 /* clang-format off */
 const struct mechanism mechanisms[] = {
     /* name                  at libsasl2      messages         plaintext binds */
+    { "EXTERNAL",           "EXTERNAL",      MECHANISM_EXTERNAL, false,  false },
     { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", MECHANISM_SCRAM, false,    true  },
     { "SCRAM-SHA-1-PLUS",   "SCRAM-SHA-1",   MECHANISM_SCRAM, false,    true  },
     { "SCRAM-SHA-256",      "SCRAM-SHA-256", MECHANISM_SCRAM, false,    false },
@@ -89,7 +90,8 @@ bool auth_plaintext_allowed(const struct auth_peer *peer)
 enum auth_reason mechanism_admits(const struct mechanism *m, bool binding_offered,
                                   const struct auth_peer *peer)
 {
-    if (!m || !is_offered(m, peer) || (m->binds && !binding_offered))
+    if (!m || !is_offered(m, peer) || (m->binds && !binding_offered) ||
+        (m->kind == MECHANISM_EXTERNAL && !(peer->tls && peer->certificate_name.len)))
         return AUTH_BAD_MECHANISM;
     return transport_allows(m, peer) ? AUTH_OK : AUTH_NEEDS_TLS;
 }

@@ -42,7 +42,7 @@ static struct log *global_log;
 static const struct option {
     const char *name, *value;
 } options[] = {
-    {"mech_list", "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"},
+    {"mech_list", "EXTERNAL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"},
     {"auxprop_plugin", "gate"},
     {"canon_user_plugin", "gate"},
     /* No verifier behind ours: its answer would replace ours. */
@@ -335,6 +335,9 @@ static int set_up(struct exchange *x, struct sasl_wires *w)
                                NULL, w->callbacks, 0, &w->conn);
     if (code == SASL_OK)
         code = sasl_setprop(w->conn, SASL_SEC_PROPS, &no_layers);
+    /* It takes a copy. */
+    if (code == SASL_OK && x->mechanism->kind == MECHANISM_EXTERNAL)
+        code = sasl_setprop(w->conn, SASL_AUTH_EXTERNAL, arena_str(x->arena, x->name.given));
     return code;
 }
 

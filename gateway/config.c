@@ -255,6 +255,7 @@ static const struct net_tls_config *tls_of(struct arena *in, cfg_t *file, cfg_t 
         .min_version = cfg_getstr(options, "min-version"),
         .ciphers = cfg_getstr(options, "ciphers"),
         .ciphersuites = cfg_getstr(options, "ciphersuites"),
+        .client_ca = cfg_getstr(listener, "client-ca"),
     };
     return tls;
 }
@@ -293,6 +294,12 @@ static void check_listener(cfg_t *section, const struct net_listener_config *l)
         config_complain(section, NULL, "expected a key \"protocol\"");
     if (!l->path && l->port == 0)
         config_complain(section, NULL, "expected a key \"port\" (1 to 65535) or \"socket\"");
+    if (cfg_getstr(section, "client-ca") && l->tls_mode == NET_TLS_NONE)
+        config_complain(section, "client-ca", "expected tls = starttls or implicit");
+    if (cfg_getstr(section, "client-ca") && l->protocol &&
+        !(l->protocol->id & (AUTH_POP3 | AUTH_IMAP)))
+        config_complain(section, "client-ca", "expected protocol imap or pop3: %s has no EXTERNAL",
+                        l->protocol->name);
     if (l->path && l->port)
         config_complain(section, "socket", "expected one of \"port\" and \"socket\", found both");
     if (l->protocol && l->protocol->no_starttls && l->tls_mode == NET_TLS_STARTTLS)

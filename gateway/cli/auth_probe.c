@@ -433,13 +433,15 @@ static const char *find_instance(const char *dir, struct arena *in)
     return instance;
 }
 
-/* Not what operators see: it may let anybody in who is near, whatever the secret is. */
+/* Not what operators see: it may let anybody in who is near, whatever the secret is. Nor what takes
+ * a certificate, for only the secret is known. */
 static void keep_spoken(struct auth_ways *ways)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < ways->n; i++)
-        if (ways->items[i].listener->protocol->id != AUTH_OPS)
+        if (ways->items[i].listener->protocol->id != AUTH_OPS &&
+            strcmp(ways->items[i].name, "EXTERNAL") != 0)
             ways->items[n++] = ways->items[i];
     ways->n = n;
 }

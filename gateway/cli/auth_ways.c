@@ -60,6 +60,8 @@ static void list_state(struct listing *l, const struct net_listener_config *list
         .plaintext_ok = listener->plaintext_ok,
         .mechanisms = listener->mechanisms,
         .binding = tls ? some_binding : NULL,
+        /* The right certificate, as the right secret. */
+        .certificate_name = tls && listener->tls->client_ca ? S("certificate") : SLICE_EMPTY,
     };
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

@@ -185,6 +185,7 @@ void net_conn_close(struct net_conn *conn, const char *why)
     free(conn->summary.user);
     conn->summary.user = NULL;
     free(conn->proxy_session);
+    free(conn->certificate_name);
     free(conn->own);
     net_worker_forget(worker, conn);
     heap_unset(&worker->deadlines, &conn->deadline);

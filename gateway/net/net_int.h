@@ -233,6 +233,7 @@ struct net_conn {
     struct session_summary summary;
     char session_id[20];
     char *proxy_session;    /* peer.proxy_session */
+    char *certificate_name; /* peer.certificate_name */
     struct net_origin *own; /* the peer's addresses, where it speaks for another; or NULL */
     struct tls_stream *tls;
     struct deflate *deflate;

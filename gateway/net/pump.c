@@ -290,8 +290,20 @@ static bool put_binding(void *ctx, struct slice type, struct buf *out)
     return conn->tls_done && tls_stream_binding(conn->tls, type, out);
 }
 
+static void take_certificate(struct net_conn *conn)
+{
+    struct buf name = buf_make(AUTH_MAX_NAME);
+
+    if (tls_stream_peer_name(conn->tls, &name)) {
+        conn->certificate_name = mem_slice_str(buf_slice(&name));
+        conn->peer.certificate_name = slice_str(conn->certificate_name);
+    }
+    buf_done(&name);
+}
+
 static void tls_ready(struct net_conn *conn)
 {
+    take_certificate(conn);
     conn->tls_done = true;
     conn->phase = CONN_OPEN;
     conn->phase_at = UINT64_MAX;

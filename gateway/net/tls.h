@@ -28,6 +28,8 @@ struct net_tls_config {
     const char *min_version;  /* "1.2" (default) or "1.3" */
     const char *ciphers;      /* OpenSSL's names for 1.2; NULL: OpenSSL's default */
     const char *ciphersuites; /* for 1.3; NULL: OpenSSL's default */
+    const char *client_ca;    /* clients may show certificates of these (PEM); NULL: they are not
+                                 asked for one */
 };
 
 struct net_tls;
@@ -94,6 +96,12 @@ const char *tls_stream_problem(const struct tls_stream *stream);
 const char *tls_stream_version(const struct tls_stream *stream); /* "TLSv1.3" */
 const char *tls_stream_cipher(const struct tls_stream *stream);
 unsigned tls_stream_bits(const struct tls_stream *stream);
+
+/*
+ * Whom the client's certificate names, which was verified: the address (rfc822Name) in its
+ * subjectAltName. False: there is no certificate, or it has none, or more than one.
+ */
+bool tls_stream_peer_name(const struct tls_stream *stream, struct buf *out);
 
 /*
  * Channel binding data by its registered name: tls-exporter (RFC 9266), tls-server-end-point and

@@ -302,6 +302,27 @@ static struct err set_protocols(SSL_CTX *ctx, const struct net_tls_config *confi
     return OK;
 }
 
+/*
+ * A client may come without a certificate, but not with one that is not good. There are no tickets
+ * then, so that what a session was let in by is looked at each time.
+ */
+static struct err ask_clients(SSL_CTX *ctx, const struct net_tls_config *config, struct buf *why)
+{
+    if (!config->client_ca)
+        return OK;
+    ERR_clear_error();
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(config->client_ca);
+    if (!names || SSL_CTX_load_verify_file(ctx, config->client_ca) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return wrong(why, config->client_ca, "cannot read certificates (PEM)");
+    }
+    SSL_CTX_set_client_CA_list(ctx, names);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(ctx, 0);
+    return OK;
+}
+
 static struct err context_new(struct net_tls *tls, const struct net_tls_config *config,
                               const struct net_cert *cert, struct buf *why, SSL_CTX **out)
 {
@@ -327,6 +348,8 @@ static struct err context_new(struct net_tls *tls, const struct net_tls_config *
     struct err e = set_protocols(ctx, config, why);
     if (!failed(e))
         e = load_cert(ctx, cert, why);
+    if (!failed(e))
+        e = ask_clients(ctx, config, why);
     if (failed(e)) {
         SSL_CTX_free(ctx);
         return e;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 struct tls_stream {
     SSL *ssl;
@@ -184,6 +185,45 @@ unsigned tls_stream_bits(const struct tls_stream *stream)
     int bits = SSL_get_cipher_bits(stream->ssl, NULL);
 
     return bits > 0 ? (unsigned)bits : 0;
+}
+
+/* ---- the client's certificate ---- */
+
+/* The one rfc822Name there is; two would be two people. */
+static const ASN1_IA5STRING *only_address(const GENERAL_NAMES *names)
+{
+    const ASN1_IA5STRING *address = NULL;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        int type;
+        const ASN1_IA5STRING *value =
+            GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+
+        if (type != GEN_EMAIL)
+            continue;
+        if (address)
+            return NULL;
+        address = value;
+    }
+    return address;
+}
+
+bool tls_stream_peer_name(const struct tls_stream *stream, struct buf *out)
+{
+    X509 *x509 = SSL_get0_peer_certificate(stream->ssl);
+
+    if (!x509 || SSL_get_verify_result(stream->ssl) != X509_V_OK)
+        return false;
+    GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+    const ASN1_IA5STRING *address = names ? only_address(names) : NULL;
+    struct slice name = SLICE_EMPTY;
+    if (address)
+        name = slice_of(ASN1_STRING_get0_data(address), (size_t)ASN1_STRING_length(address));
+    bool good = name.len > 0 && slice_is_ascii(name) && slice_index(name, 0) == name.len;
+    if (good)
+        buf_put(out, name);
+    GENERAL_NAMES_free(names);
+    return good && !out->failed;
 }
 
 /* ---- channel binding ---- */

@@ -287,6 +287,41 @@ static void two_mailboxes_in_one_attempt_are_none(void **state)
     assert_int_equal(by_authzid(f, "alice", "bob*root"), AUTH_NOT_AUTHORIZED);
 }
 
+/* ---- without a secret ---- */
+
+static void a_verified_certificate_names_the_account(void **state)
+{
+    struct fixture *f = *state;
+    const char *names[32];
+
+    fixture_use_tls(f);
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_BAD_MECHANISM);
+    f->peer.certificate_name = S("ALICE@example.org");
+    assert_true(auth_mechanisms(f->auth, &f->peer, names, 32) > 0);
+    assert_string_equal(names[0], "EXTERNAL");
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_OK);
+    assert_string_equal(fixture_last(f)->identity, "alice");
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", NULL, (const char *[]){"", NULL}), AUTH_OK);
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", b64(S("alice")), NULL), AUTH_OK);
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", b64(S("bob")), NULL), AUTH_NOT_AUTHORIZED);
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", b64(S("alice\0x")), NULL), AUTH_BAD_EXCHANGE);
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", NULL, NULL), AUTH_LOST);
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", NULL, (const char *[]){"*", NULL}),
+                     AUTH_CANCELLED);
+    f->peer.certificate_name = S("dora");
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_LOCKED);
+    f->peer.certificate_name = S("ed");
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_EXPIRED);
+    f->peer.certificate_name = S("nobody");
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_UNKNOWN_USER);
+    f->peer.certificate_name = S("both");
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_AMBIGUOUS_NAME);
+    f->peer.certificate_name = S("down");
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_UNAVAILABLE);
+    f->peer.tls = false;
+    assert_int_equal(fixture_exchange(f, "EXTERNAL", "=", NULL), AUTH_BAD_MECHANISM);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -303,6 +338,7 @@ int main(void)
         T(whose_mailbox_exists_is_told_only_to_those_who_may_log_on),
         T(a_separator_takes_no_account_its_name),
         T(two_mailboxes_in_one_attempt_are_none),
+        T(a_verified_certificate_names_the_account),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,8 @@ static const struct row {
     {"listener \"l\"", "socket-mode", "0660", "0888", "permissions such as 0660", LISTENER},
     {"listener \"l\"", "tls", "none", "yes", "one of none, starttls, implicit", LISTENER},
     {"listener \"l\"", "certificates", "{}", NULL, NULL, LISTENER},
+    {"certificate \"c\" { file = \"/c\" } listener \"l\"", "client-ca", "/ca.pem", "\"\"", ANY_TEXT,
+     LISTENER " tls = implicit"},
     {"listener \"l\"", "plaintext", "true", "maybe", "true or false", LISTENER},
     {"listener \"l\"", "mechanisms", "{plain, \"SCRAM-SHA-1\"}", "{PLAIN, GSSAPI}",
      "a mechanism such as PLAIN", LISTENER},
