@@ -1,6 +1,7 @@
 /* config.c - from what was read to what the program wants. */
 #include "gateway/config_int.h"
 
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -100,6 +101,16 @@ static void fill_store(struct config *c, cfg_t *file)
     };
 }
 
+/* The path of a socket that somebody else listens on. */
+static const char *socket_of(cfg_t *section, const char *key)
+{
+    const char *path = cfg_getstr(section, key);
+
+    if (strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+        config_complain(section, key, "%s: the path is too long for a socket", key);
+    return path;
+}
+
 static void fill_auth(struct config *c, cfg_t *file)
 {
     cfg_t *auth = cfg_getsec(file, "auth");
@@ -120,6 +131,8 @@ static void fill_auth(struct config *c, cfg_t *file)
     if (failed(e))
         config_complain(auth, NULL, "%s", e.why);
     c->audit_file = cfg_getstr(auth, "audit-file");
+    c->audit_journal = socket_of(auth, "audit-journal");
+    c->audit_syslog = socket_of(auth, "audit-syslog");
     c->audit_keep_ms = time_of(auth, "audit-keep");
     c->net.trusted = networks_of(&c->memory->arena, auth, "trusted-networks", &c->net.n_trusted);
 }

@@ -21,9 +21,10 @@ struct config {
     const char *user;  /* to run as after binding; NULL: stay who we are */
     uint64_t drain_ms; /* how long SIGTERM lets sessions finish */
     struct store_config store;
-    struct auth_config auth; /* without server_secret, which the store keeps */
-    const char *audit_file;  /* JSON Lines; "" or "-": none */
-    uint64_t audit_keep_ms;  /* how long the store keeps records */
+    struct auth_config auth;                  /* without server_secret, which the store keeps */
+    const char *audit_file;                   /* JSON Lines; "" or "-": none */
+    const char *audit_journal, *audit_syslog; /* sockets; "": none */
+    uint64_t audit_keep_ms;                   /* how long the store keeps records */
     struct net_config net;
     struct mapi_config mapi; /* without what only a daemon has */
     struct transport_config transport;

@@ -68,6 +68,8 @@ static cfg_opt_t auth_options[] = {
     CFG_BOOL("back-off", cfg_true, CFGF_NONE),
     CFG_STR_LIST("trusted-networks", "{}", CFGF_NONE),
     CFG_STR("audit-file", "", CFGF_NONE),
+    CFG_STR("audit-journal", "", CFGF_NONE),
+    CFG_STR("audit-syslog", "", CFGF_NONE),
     CFG_STR("audit-keep", "90d", CFGF_NONE),
     CFG_END()
 };

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "gateway/accounts.h"
 #include "gateway/audit_sink.h"
+#include "gateway/audit_system.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
 #include "gateway/control.h"
@@ -43,6 +44,7 @@ struct daemon {
     struct gateway_directory directory;
     struct transport *transport;
     struct audit_sink *sink;
+    struct audit_system *system;
     struct tail *tail;
     struct logon_counters *logons;
     struct auth *auth;
@@ -154,7 +156,9 @@ static bool open_auth(struct daemon *d)
     if (failed(e))
         return say(d, "accounts", e);
     gateway_source_init(&d->source, d->accounts);
-    d->tail = tail_new(audit_sink_face(d->sink));
+    d->system = audit_system_new(d->config->audit_journal, d->config->audit_syslog,
+                                 audit_sink_face(d->sink), d->log);
+    d->tail = tail_new(audit_system_face(d->system));
     d->logons = logon_counters_new(tail_face(d->tail));
     e = auth_new(&d->config->auth, &d->source.source, logon_counters_face(d->logons), d->log,
                  &d->auth);
@@ -248,6 +252,7 @@ static void reopen_files(struct daemon *d)
 
     if (failed(e))
         log_event(d->log, LOG_LEVEL_ERROR, "log.failed", log_str("why", e.why));
+    audit_system_reopen(d->system, c->audit_journal, c->audit_syslog);
     e = audit_sink_reopen(d->sink, c->audit_file, c->audit_keep_ms);
     if (failed(e))
         log_event(d->log, LOG_LEVEL_ERROR, "audit.file.failed", log_str("why", e.why));
@@ -420,6 +425,7 @@ static void stop(struct daemon *d)
     transport_free(d->transport);
     logon_counters_free(d->logons);
     tail_free(d->tail);
+    audit_system_free(d->system);
     audit_sink_free(d->sink);
     accounts_close(d->accounts);
     if (d->store)

@@ -163,6 +163,23 @@ static void on_closed(uv_handle_t *handle)
     worker_left(worker, observer);
 }
 
+/* Of LMTP nobody logs on, and of ops not everybody has to. */
+static bool verdict_is_due(const struct net_conn *conn)
+{
+    enum auth_protocol protocol = conn->listener->protocol->id;
+
+    return protocol != AUTH_LMTP && !(protocol == AUTH_OPS && conn->env.no_logon);
+}
+
+/* A session records it when its peer goes before a verdict; this one never got so far. */
+static void record_lost(struct net_conn *conn)
+{
+    bool begins = conn->phase == CONN_PROXY || conn->phase == CONN_HANDSHAKE;
+
+    if (begins && !conn->session && conn->env.auth && verdict_is_due(conn))
+        auth_record_lost(conn->env.auth, &conn->peer, SLICE_EMPTY);
+}
+
 void net_conn_close(struct net_conn *conn, const char *why)
 {
     struct net_worker *worker = conn->worker;
@@ -171,6 +188,7 @@ void net_conn_close(struct net_conn *conn, const char *why)
         return;
     if (!conn->end && !conn->summary.end) /* first: a session calls all that is closed lost */
         conn->end = why;
+    record_lost(conn);
     if (conn->session && conn->phase < CONN_FLUSHING && !conn->told_closed)
         conn->session->ops->closed(conn->session);
     conn->phase = CONN_CLOSED;

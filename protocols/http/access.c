@@ -108,6 +108,7 @@ static void start_other(struct auth_attempt *a, struct slice scheme)
 static enum http_gate attempt(struct http_session *s, const struct basic *b)
 {
     s->attempt_done = false;
+    s->decided = true; /* freed before its verdict it records the loss itself */
     s->attempt = auth_attempt_new(s->env->auth, s->env->peer, s->env->home, on_answer, s);
     if (!b->is_basic)
         start_other(s->attempt, b->scheme);
@@ -184,8 +185,10 @@ enum http_gate http_access_begin(struct http_session *s)
     if (!route)
         return refuse(s, 405);
     x->route = route;
-    if (route->access == HTTP_OPEN || (route->access == HTTP_LOGON && needs_no_logon(s)))
+    if (route->access == HTTP_OPEN || (route->access == HTTP_LOGON && needs_no_logon(s))) {
+        s->decided = true;
         return GATE_OPEN;
+    }
     return ask(s);
 }
 
@@ -256,6 +259,10 @@ enum http_gate http_access_decide(struct http_session *s)
 
 void http_access_done(struct http_session *s)
 {
+    bool none_is_due = s->env->no_logon && s->env->peer->protocol == AUTH_OPS;
+
+    if (!s->decided && !none_is_due)
+        auth_record_lost(s->env->auth, s->env->peer, SLICE_EMPTY);
     auth_attempt_free(s->attempt);
     s->attempt = NULL;
     leave(s);

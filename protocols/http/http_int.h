@@ -162,6 +162,7 @@ struct http_session {
     struct auth_attempt *attempt;
     bool attempt_done;
     unsigned failures;
+    bool decided;           /* somebody was let in or turned away, or nobody had to log on */
     struct auth_pass *pass; /* of the last good verdict */
     struct slice identity;  /* own memory; counted in while not empty */
     uint64_t mailbox_id;

@@ -48,7 +48,7 @@ void imap_logon_end(struct imap_session *s)
 
     if (!logon)
         return;
-    if (!logon->tried && s->state == STATE_NOT_AUTHENTICATED)
+    if (!logon->tried)
         auth_record_lost(s->env->auth, s->env->peer, SLICE_EMPTY);
     auth_attempt_free(logon->attempt);
     drop_opening(logon);

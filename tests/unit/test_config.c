@@ -66,6 +66,10 @@ static void assert_refused(struct attempt *a, const char *text, int line, const 
 #define ANY_TEXT "a text that is not empty"
 #define SIZE "a size such as 64M"
 #define TIME "a time such as 30s"
+#define LONG_PATH                                                                                  \
+    "\"/a/path/longer/than/the/address/of/a/socket/can/be/which/is/107/bytes/of/a/text/that/ends/" \
+    "somewhere/beyond/there\""
+#define TOO_LONG "the path is too long for a socket"
 #define NETWORK "a network such as 192.0.2.0/24"
 
 /* `more`: what else the section needs. `bad`: taken for no value of it. */
@@ -93,6 +97,8 @@ static const struct row {
     {"auth", "back-off", "off", "2", "true or false", ""},
     {"auth", "trusted-networks", "{\"::1\", \"10.0.0.0/8\"}", "{\"10.0.0.0/33\"}", NETWORK, ""},
     {"auth", "audit-file", "\"\"", NULL, NULL, ""},
+    {"auth", "audit-journal", "\"/run/systemd/journal/socket\"", LONG_PATH, TOO_LONG, ""},
+    {"auth", "audit-syslog", "\"/dev/log\"", LONG_PATH, TOO_LONG, ""},
     {"auth", "audit-keep", "0s", "forever", TIME, ""},
     {"certificate \"c\"", "file", "/c.pem", "\"\"", ANY_TEXT, ""},
     {"certificate \"c\"", "key", "/k.pem", "\"\"", ANY_TEXT, "file = \"/c\""},

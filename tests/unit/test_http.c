@@ -278,7 +278,10 @@ static void malformed_requests_are_refused_and_end_the_connection(void **state)
             buf_done(&request);
             fixture_session_free(fs);
         }
-    assert_int_equal(fx->n_records, 0);
+    /* nobody tried anything; connections ended before they came to something that is open to all */
+    assert_true(fx->n_records > 0);
+    for (size_t i = 0; i < fx->n_records; i++)
+        assert_int_equal(fx->records[i], AUTH_LOST);
 }
 
 static void a_nul_byte_is_refused_anywhere(void **state)
