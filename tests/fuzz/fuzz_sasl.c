@@ -1,9 +1,10 @@
 /*
  * fuzz_sasl.c - whatever a client sends in AUTH, there is one verdict and one record.
  *
- * First byte: low bits the mechanism, then the transport, and whether the lines are given as they
- * are or encoded for the fuzzer, so that it need not find out what base64 is. Then lines, by LF;
- * the first one is the initial response, and "-" there is none.
+ * First byte: low bits the mechanism, then the transport, whether the lines are given as they are
+ * or encoded for the fuzzer, so that it need not find out what base64 is, and whether the client
+ * has a certificate. Then lines, by LF; the first one is the initial response, and "-" there is
+ * none.
  */
 #include <jansson.h>
 
@@ -21,6 +22,7 @@ static struct fixture *the_fixture(void)
         fixture = auth_fixture_new();
         fixture->config.inline_steps = true;
         fixture->config.legacy_charset = "latin1";
+        fixture->config.master_separator = "*";
         fixture_start(fixture);
     }
     return fixture;
@@ -74,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f->peer.plaintext_ok = how & 0x10;
     if (f->peer.tls)
         fixture_use_tls(f);
+    f->peer.certificate_name = how & 0x40 ? S("root") : SLICE_EMPTY;
     struct auth_attempt *a = fixture_begin(f);
     struct slice line = slice_cut(&rest, '\n');
     bool absent = slice_eq(line, S("-"));
