@@ -121,7 +121,9 @@ static bool request(struct mapi_session *s, const char *type, struct slice body,
 /* StatusCode and ErrorCode at the front of every answer. */
 static bool codes_are_fine(struct wire *w)
 {
-    return wire_u32(w) == 0 && wire_u32(w) == 0 && !w->failed;
+    uint32_t status = wire_u32(w), error = wire_u32(w);
+
+    return !w->failed && status == 0 && error == 0;
 }
 
 /* ---- Execute ---- */
