@@ -205,15 +205,14 @@ static struct err make(struct store_tx *tx, const struct store_prop_name *name, 
     struct arena arena = ARENA_INIT;
     struct buf value = buf_make(SIZE_MAX);
     uint8_t bytes[2];
-    struct err e = OK;
-
     struct store_prop_name its = canonical(name, &arena);
     uint16_t new = (uint16_t)(NAMED_FIRST + tx->rec.named);
     struct key by_id = key_named(new), by_name = id_key(&its);
 
     name_encode(&its, &value);
     put_le16(bytes, new);
-    e = tx_put(tx, &by_id, buf_slice(&value));
+    struct err e = tx_put(tx, &by_id, buf_slice(&value));
+
     if (!failed(e))
         e = tx_put(tx, &by_name, slice_of(bytes, 2));
     if (!failed(e)) {
