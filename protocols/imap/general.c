@@ -26,7 +26,6 @@ enum imap_step imap_cmd_logout(struct imap_session *s, struct imap_cmd *c)
     buf_puts(s->out, "* BYE Logging out\r\n");
     if (!s->env->summary->end)
         s->env->summary->end = "logout";
-    imap_logon_leave(s);
     c->after = NEXT_CLOSE;
     return imap_ok(c, "Bye");
 }

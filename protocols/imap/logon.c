@@ -19,7 +19,7 @@ struct imap_logon {
     struct auth_attempt *attempt;
     struct opening *opening;
     uint64_t mailbox_id;
-    bool tried; /* an attempt was made, or the client said LOGOUT: nothing is lost */
+    bool tried; /* an attempt was made, and recorded */
 };
 
 struct imap_logon *imap_logon_begin(struct imap_session *s)
@@ -54,12 +54,6 @@ void imap_logon_end(struct imap_session *s)
     drop_opening(logon);
     free(logon);
     s->logon = NULL;
-}
-
-void imap_logon_leave(struct imap_session *s)
-{
-    if (s->logon)
-        s->logon->tried = true;
 }
 
 void imap_set_client_name(struct imap_session *s, struct slice name)

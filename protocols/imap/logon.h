@@ -14,9 +14,6 @@ struct imap_logon *imap_logon_begin(struct imap_session *s) MUST_USE;
 /* The session ends, or is logged on: s->logon is NULL after it. Nothing is called back. */
 void imap_logon_end(struct imap_session *s);
 
-/* The client leaves of its own will: no lost connection. */
-void imap_logon_leave(struct imap_session *s);
-
 /* What the client calls itself (ID); empty: forget it. */
 void imap_set_client_name(struct imap_session *s, struct slice name);
 

@@ -141,6 +141,7 @@ WAYS = {
     "pop3s: no handshake": ("pop3", lambda g: nothing_under_tls(g, "pop3s"), ""),
     "pop3s: speaks without TLS": ("pop3", lambda g: no_tls_at_all(g, "pop3s"), ""),
     "imap: not a word": ("imap", lambda g: say(g, "imap"), ""),
+    "imap: LOGOUT": ("imap", lambda g: say(g, "imap", False, "a LOGOUT\r\n"), ""),
     "imap: in mid AUTHENTICATE": ("imap", lambda g: say(g, "imap", False, "a AUTHENTICATE PLAIN\r\n"), ""),
     "imap: in mid literal": ("imap", lambda g: say(g, "imap", False, "a LOGIN {5}\r\n"), ""),
     "imap: after STARTTLS": ("imap", lambda g: say(g, "imap", False, "a STARTTLS\r\n"), ""),
