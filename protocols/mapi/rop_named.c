@@ -233,22 +233,20 @@ static bool is_wanted(const struct rop_query_names *rq, const struct property_na
 static uint32_t candidates(struct props *p, uint16_t **out, size_t *n)
 {
     struct arena *in = p->call->arena;
-    struct store_prop_name *names;
-    struct store_prop *list;
+    bool of_logon = p->object->kind == MAPI_LOGON;
+    struct store_prop_name *names = NULL;
+    struct store_prop *list = NULL;
     size_t all;
-    uint32_t ec = p->object->kind == MAPI_LOGON
-                      ? mapi_ec_of(store_named_all(p->rd, in, &names, &all))
-                      : props_list(p, &list, &all);
+    uint32_t ec = of_logon ? mapi_ec_of(store_named_all(p->rd, in, &names, &all))
+                           : props_list(p, &list, &all);
 
     if (ec)
         return ec;
     uint16_t *ids = arena_array(in, all, sizeof *ids);
     *n = 0;
     for (size_t i = 0; i < all; i++) {
-        uint16_t id =
-            p->object->kind == MAPI_LOGON ? (uint16_t)(NAMED_FIRST_ID + i) : prop_id(list[i].tag);
-
-        bool told = p->object->kind != MAPI_LOGON || !is_placeholder(&names[i]);
+        uint16_t id = of_logon ? (uint16_t)(NAMED_FIRST_ID + i) : prop_id(list[i].tag);
+        bool told = !of_logon || !is_placeholder(&names[i]);
 
         if (told && id >= NAMED_FIRST_ID)
             ids[(*n)++] = id;

@@ -94,10 +94,10 @@ static void test_objects_of_the_wrong_kind(void **state)
 
     open_all(bed);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        for (uint8_t kind = 0; kind < N_KINDS; kind++) {
+        for (unsigned kind = 0; kind < N_KINDS; kind++) {
             if (rows[i].on & 1u << kind)
                 continue;
-            mapi_ask(bed, rows[i].rop, kind, OPENED, no_fields);
+            mapi_ask(bed, rows[i].rop, (uint8_t)kind, OPENED, no_fields);
             mapi_send_all(bed);
             assert_int_equal(bed->status, 0);
             assert_int_equal(bed->ec, 0);

@@ -132,10 +132,11 @@ static void the_overview_tells_who_differs_who_waits_and_what_was(void **state)
         {S("192.0.2.7"), S("al\x1b"), 6, 2000},
     };
     static struct ops_cell cells[2] = {{.n[1][AUTH_OK] = 4}, {.n[1][AUTH_EXPIRED] = 2}};
+    static const char refusal[] = "\"protocol\":\"pop3\",\"stage\":\"policy\",\"reason\":"
+                                  "\"protocol-off\",\"event\":11312,\"ok\":0,\"failed\":3";
     static const char *const parts[] = {
         "\"differing\":{\"known\":true,\"count\":7,\"users\":[{\"user\":\"</script>",
-        "\"protocol\":\"pop3\",\"stage\":\"policy\",\"reason\":\"protocol-off\","
-        "\"event\":11312,\"ok\":0,\"failed\":3",
+        refusal,
         "{\"address\":\"192.0.2.7\",\"name\":\"al\\u001B\",\"failures\":6,\"wait_ms\":2000}",
         "\"hours\":{\"start\":3600,\"step\":3600,",
         "\"imap\":{\"ok\":[4,0],\"refused\":[0,2]}",
