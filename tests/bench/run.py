@@ -31,7 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOAD = ROOT / "build" / "release" / "tests" / "bench_load"
 LATENCY = ROOT / "build" / "release" / "tests" / "bench_latency"
 USERS = 40
-READER = "user41"  # whose INBOX nobody delivers to
+READER = "user41"  # to whose INBOX nothing comes: its work counts the messages
 # Mailboxes of user 1: name, messages.
 BOXES = [("small", 100), ("medium", 1000), ("big", 10000)]
 MAPI_BOX = ("wide", 100000)
@@ -310,7 +310,7 @@ def pauses(args, list_of_them):
 
 def waiting_rows(args):
     seen = [("a new message seen in IDLE", lambda server: latency(
-        server, "seen", {"user": READER}, args.seconds))]
+        server, "seen", {"user": f"user{USERS}"}, args.seconds))]
     return (seen if args.wants("seen") else []) + (pauses(args, PAUSES) if args.wants("noop") else [])
 
 
