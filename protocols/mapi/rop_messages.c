@@ -456,21 +456,32 @@ static uint32_t after_receipt(struct rop_call *call)
     return clear_notification(call, message_of(call->object), rq->flags);
 }
 
-static uint32_t settle_receipt(struct rop_call *call, struct mapi_message *m,
-                               enum mapi_mail_task task)
+/* Where the message is now: its folder, and its UID alone in `uids`. */
+static uint32_t find_stored(struct rop_call *call, const struct mapi_message *m, uint64_t *fid,
+                            struct uidset *uids)
 {
-    struct uidset uids = UIDSET_EMPTY;
     struct store_read *rd;
-    uint64_t fid = 0;
     uint32_t ec = rop_read(call, &rd), uid = 0;
 
     if (ec)
         return ec;
-    struct err e = store_message_by_mid(rd, m->mid, &fid, &uid);
+    struct err e = store_message_by_mid(rd, m->mid, fid, &uid);
     store_read_end(rd);
     if (failed(e))
         return e.code == ERR_NOT_FOUND ? EC_OBJECT_DELETED : mapi_ec_of(e);
-    uidset_add(&uids, uid, uid);
+    uidset_add(uids, uid, uid);
+    return EC_SUCCESS;
+}
+
+static uint32_t settle_receipt(struct rop_call *call, struct mapi_message *m,
+                               enum mapi_mail_task task)
+{
+    struct uidset uids = UIDSET_EMPTY;
+    uint64_t fid = 0;
+    uint32_t ec = find_stored(call, m, &fid, &uids);
+
+    if (ec)
+        return ec;
     ec = mapi_receipts(call, task, fid, &uids, after_receipt);
     uidset_done(&uids);
     return ec;
@@ -480,17 +491,11 @@ static uint32_t set_stored_read(struct rop_call *call, struct mapi_message *m, u
 {
     struct store_set_flags *set = arena_alloc(call->arena, sizeof *set);
     struct uidset uids = UIDSET_EMPTY;
-    struct store_read *rd;
     uint64_t fid = 0;
-    uint32_t ec = rop_read(call, &rd), uid = 0;
+    uint32_t ec = find_stored(call, m, &fid, &uids);
 
     if (ec)
         return ec;
-    struct err e = store_message_by_mid(rd, m->mid, &fid, &uid);
-    store_read_end(rd);
-    if (failed(e))
-        return e.code == ERR_NOT_FOUND ? EC_OBJECT_DELETED : mapi_ec_of(e);
-    uidset_add(&uids, uid, uid);
     begin_set_read(set, fid, &uids, flags);
     uidset_done(&uids);
     call->state = set;

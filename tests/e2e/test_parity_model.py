@@ -217,11 +217,8 @@ def in_atom(name, secret):
     return all(re.fullmatch(rb"[!#$&',./0-9:;<=>?@A-Z\[\]^_`a-z|}~+-]+", word) for word in (name, secret))
 
 
-def in_plain(name, secret):
-    return b"\0" not in name + secret  # RFC 4616 2
-
-
-def in_literal(name, secret):
+def without_nul(name, secret):
+    """As in PLAIN (RFC 4616 2) and in literals (RFC 9051 9)."""
     return b"\0" not in name + secret
 
 
@@ -239,15 +236,15 @@ def anything(_name, _secret):
 
 DOORS = {
     "USER/PASS": ("pop3", in_pop, pop_user),
-    "AUTH PLAIN, initial": ("pop3", in_plain, pop_auth(b"PLAIN", True)),
-    "AUTH PLAIN": ("pop3", in_plain, pop_auth(b"PLAIN")),
+    "AUTH PLAIN, initial": ("pop3", without_nul, pop_auth(b"PLAIN", True)),
+    "AUTH PLAIN": ("pop3", without_nul, pop_auth(b"PLAIN")),
     "AUTH LOGIN": ("pop3", anything, pop_auth(b"LOGIN")),
     "LOGIN atom": ("imap", in_atom, imap_login("atom")),
     "LOGIN quoted": ("imap", in_line, imap_login("quoted")),
-    "LOGIN literal": ("imap", in_literal, imap_login("literal")),
-    "LOGIN literal+": ("imap", in_literal, imap_login("literal+")),
-    "AUTHENTICATE PLAIN, initial": ("imap", in_plain, imap_authenticate(b"PLAIN", True)),
-    "AUTHENTICATE PLAIN": ("imap", in_plain, imap_authenticate(b"PLAIN")),
+    "LOGIN literal": ("imap", without_nul, imap_login("literal")),
+    "LOGIN literal+": ("imap", without_nul, imap_login("literal+")),
+    "AUTHENTICATE PLAIN, initial": ("imap", without_nul, imap_authenticate(b"PLAIN", True)),
+    "AUTHENTICATE PLAIN": ("imap", without_nul, imap_authenticate(b"PLAIN")),
     "AUTHENTICATE LOGIN": ("imap", anything, imap_authenticate(b"LOGIN")),
     "SCRAM-SHA-256": ("imap", in_scram, scram("SHA-256")),
     "SCRAM-SHA-1": ("imap", in_scram, scram("SHA-1")),
