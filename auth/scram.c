@@ -89,7 +89,10 @@ static int challenge(struct scram *s, struct exchange *x, struct slice message, 
     return code == SASL_OK ? SASL_CONTINUE : code;
 }
 
-/* Which of his secrets was the proof made with? All are tried: how many there are shows less. */
+/*
+ * Which of his secrets was the proof made with? All are tried: how many there are shows less. Where
+ * there are none it is tried with what nobody has, so that an unknown name takes the same work.
+ */
 static int find_secret(const struct scram *s, const struct exchange *x, struct slice auth_message,
                        struct slice proof, uint8_t signature[32])
 {
@@ -97,14 +100,18 @@ static int find_secret(const struct scram *s, const struct exchange *x, struct s
     int which = SECRET_NONE, found = SECRET_NONE;
     uint8_t one[32];
     struct scram_keys keys;
+    bool any = false;
 
-    /* Once for nothing, so that an unknown name takes the work of a known one. */
-    (void)scram_keys_prove(&s->keys, s->hash, auth_message, proof, one);
-    while (x->name.reason == AUTH_OK && scram_keys_next(account, s->hash, &s->keys, &which, &keys))
+    while (x->name.reason == AUTH_OK &&
+           scram_keys_next(account, s->hash, &s->keys, &which, &keys)) {
+        any = true;
         if (scram_keys_prove(&keys, s->hash, auth_message, proof, one) && found == SECRET_NONE) {
             found = which;
             memcpy(signature, one, sizeof one);
         }
+    }
+    if (!any)
+        (void)scram_keys_prove(&s->keys, s->hash, auth_message, proof, one);
     mem_wipe(&keys, sizeof keys);
     return found;
 }
