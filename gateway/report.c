@@ -2,6 +2,7 @@
 #include "gateway/report.h"
 
 #include "base/clock.h"
+#include "store/mime/mime.h"
 
 /* ---- what it tells of ---- */
 
@@ -35,26 +36,12 @@ static struct slice header_of(struct slice message)
     return end < message.len ? slice_head(message, end + 2) : message;
 }
 
-/* The value of the field, as it is folded; empty: there is none. */
+/* Its value, as it is folded; empty: there is none. */
 static struct slice field_of(struct slice header, struct slice name)
 {
-    while (header.len > 0) {
-        size_t end = 0;
+    struct mime_field field;
 
-        do {
-            end += slice_index(slice_from(header, end), '\n');
-            end += end < header.len;
-        } while (end < header.len && (header.ptr[end] == ' ' || header.ptr[end] == '\t'));
-        if (slice_istarts(header, name)) {
-            struct slice value = slice_sub(header, name.len, end - name.len);
-
-            while (value.len && strchr("\r\n", value.ptr[value.len - 1]))
-                value.len--;
-            return slice_trim(value);
-        }
-        header = slice_from(header, end);
-    }
-    return SLICE_EMPTY;
+    return mime_get_field(header, name, &field) ? slice_trim(field.value) : SLICE_EMPTY;
 }
 
 /* ---- parts ---- */
@@ -76,8 +63,7 @@ static void put_part(const struct report *r, const char *type, struct buf *out)
 static void put_head(const struct report *r, struct buf *out)
 {
     struct slice header = header_of(r->original);
-    struct slice subject = field_of(header, S("Subject:"));
-    struct slice id = field_of(header, S("Message-ID:"));
+    struct slice subject = field_of(header, S("Subject")), id = field_of(header, S("Message-ID"));
 
     buf_printf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\nTo: <%.*s>\r\nDate: ",
                r->host_name, SLICE_ARG(r->entry->sender));
