@@ -7,7 +7,12 @@
 #ifndef GATEPOST_BASE_MEM_H
 #define GATEPOST_BASE_MEM_H
 
+#include <stddef.h>
+
 #include "base/slice.h"
+
+/* What the member at `ptr` is embedded in. */
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Zeroed. Free with free(). */
 void *mem_new(size_t size) MUST_USE __attribute__((malloc, returns_nonnull));

@@ -371,7 +371,7 @@ static void let_go(const struct ops_figures *figures)
 
 static void run_done(struct task *task)
 {
-    struct ops_gather *rq = (struct ops_gather *)((char *)task - offsetof(struct ops_gather, task));
+    struct ops_gather *rq = container_of(task, struct ops_gather, task);
 
     rq->done(rq);
 }

@@ -16,8 +16,6 @@
 #include "store/schema.h"
 #include "store/store.h"
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-
 struct prepare_pool;
 struct store_pool;
 struct view_cache;

@@ -278,7 +278,7 @@ void net_conn_drain(struct net_conn *conn)
 
 static void wake(struct session_host *host)
 {
-    struct net_conn *conn = (struct net_conn *)((char *)host - offsetof(struct net_conn, host));
+    struct net_conn *conn = container_of(host, struct net_conn, host);
 
     conn->woken = true;
     if (!conn->running)

@@ -56,7 +56,7 @@ static bool address_told(struct slice address, struct slice port, struct sockadd
 
 struct err net_conn_originate(struct session_host *host, const struct session_origin *origin)
 {
-    struct net_conn *conn = (struct net_conn *)((char *)host - offsetof(struct net_conn, host));
+    struct net_conn *conn = container_of(host, struct net_conn, host);
     struct sockaddr_storage client;
 
     if (!conn->trusted)
