@@ -19,21 +19,6 @@ static void make_id(uint64_t id, const char *what, uint64_t mailbox_id, uint8_t 
     memcpy(out, hash, ENGINE_ID_LEN);
 }
 
-static struct err inbox_of(struct mailbox *mailbox, uint64_t *fid)
-{
-    struct store_folder inbox;
-    struct store_read *rd;
-    struct err e = store_read_begin(mailbox, &rd);
-
-    if (failed(e))
-        return e;
-    e = store_folder_special(rd, SPECIAL_INBOX, &inbox);
-    if (!failed(e))
-        *fid = inbox.fid;
-    store_read_end(rd);
-    return e;
-}
-
 static struct err put(struct store *store, uint64_t id, const char *what, uint64_t mailbox_id,
                       struct store_prepared *prepared)
 {
@@ -50,33 +35,18 @@ static struct err put(struct store *store, uint64_t id, const char *what, uint64
     append.n = 1;
     append.delivered = true;
     make_id(id, what, mailbox_id, append.op.id);
-    e = inbox_of(mailbox, &append.fid);
+    e = store_special_fid(mailbox, SPECIAL_INBOX, &append.fid);
     if (!failed(e))
         e = store_run(mailbox, &append.op);
     mailbox_close(mailbox);
     return e;
 }
 
-static struct err prepare(struct store *store, struct slice head, struct slice bytes,
-                          struct store_prepared **out)
-{
-    struct store_spool *spool = store_spool_new(store);
-    struct err e = store_spool_put(spool, head);
-
-    if (!failed(e))
-        e = store_spool_put(spool, bytes);
-    if (failed(e)) {
-        store_spool_free(spool);
-        return e;
-    }
-    return store_prepare(store, spool, out);
-}
-
 struct err delivery_put(const struct delivery *d, uint64_t id, const char *what,
                         uint64_t mailbox_id, struct slice bytes)
 {
     struct store_prepared *prepared;
-    struct err e = prepare(d->store, SLICE_EMPTY, bytes, &prepared);
+    struct err e = store_prepare_bytes(d->store, SLICE_EMPTY, bytes, &prepared);
 
     if (failed(e))
         return e;
@@ -149,7 +119,7 @@ void delivery_send(const struct delivery *d, uint64_t id, struct smtp_mail *mail
 
     find_targets(d, mail, targets);
     put_trace(d, id, mail->sender, &trace);
-    struct err e = prepare(d->store, buf_slice(&trace), mail->bytes, &prepared);
+    struct err e = store_prepare_bytes(d->store, buf_slice(&trace), mail->bytes, &prepared);
     if (!failed(e)) {
         put_into_all(d, id, targets, mail->n_recipients, prepared);
         store_prepared_free(prepared);

@@ -119,21 +119,6 @@ static struct err move_it(const struct found *found, const struct queue_entry *e
     return e;
 }
 
-static struct err special(struct mailbox *mailbox, enum store_special use, uint64_t *fid)
-{
-    struct store_folder folder;
-    struct store_read *rd;
-    struct err e = store_read_begin(mailbox, &rd);
-
-    if (failed(e))
-        return e;
-    e = store_folder_special(rd, use, &folder);
-    if (!failed(e))
-        *fid = folder.fid;
-    store_read_end(rd);
-    return e;
-}
-
 static struct err put_away(const struct found *found, const struct queue_entry *entry)
 {
     uint64_t sent;
@@ -145,7 +130,7 @@ static struct err put_away(const struct found *found, const struct queue_entry *
     struct err e = move_it(found, entry, entry->to);
     if (e.code != ERR_NOT_FOUND)
         return e;
-    e = special(found->mailbox, SPECIAL_SENT, &sent);
+    e = store_special_fid(found->mailbox, SPECIAL_SENT, &sent);
     return failed(e) ? e : move_it(found, entry, sent);
 }
 

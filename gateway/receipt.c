@@ -190,7 +190,6 @@ static struct err send_receipt(struct store *store, struct mapi_directory *direc
                                const char *host_name, const struct mapi_mail *rq,
                                const struct wish *wish, struct arena *in)
 {
-    struct store_spool *spool = store_spool_new(store);
     struct buf text = buf_make(SIZE_MAX);
     struct queue_recipient to = {.address = wish->to};
     struct store_prepared *prepared;
@@ -200,14 +199,9 @@ static struct err send_receipt(struct store *store, struct mapi_directory *direc
     struct err e = directory->find(directory, rq->identity, in, &own);
     if (!failed(e)) {
         put_receipt(wish, own.address, host_name, now, &text);
-        e = store_spool_put(spool, buf_slice(&text));
+        e = store_prepare_bytes(store, SLICE_EMPTY, buf_slice(&text), &prepared);
     }
     buf_done(&text);
-    if (failed(e)) {
-        store_spool_free(spool);
-        return e;
-    }
-    e = store_prepare(store, spool, &prepared);
     if (failed(e))
         return e;
     struct queue_entry entry = {

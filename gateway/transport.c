@@ -163,18 +163,6 @@ static void *hand_on(void *owner)
 
 /* ---- what is asked ---- */
 
-static struct err prepare(struct transport *t, struct slice bytes, struct store_prepared **out)
-{
-    struct store_spool *spool = store_spool_new(store_of(t));
-    struct err e = store_spool_put(spool, bytes);
-
-    if (failed(e)) {
-        store_spool_free(spool);
-        return e;
-    }
-    return store_prepare(store_of(t), spool, out);
-}
-
 static void fill_entry(const struct mapi_mail *rq, struct arena *in, struct queue_entry *e)
 {
     uint64_t now = clock_now().wall, since = rq->not_before > now ? rq->not_before : now;
@@ -216,7 +204,7 @@ static struct err do_send(struct transport *t, const struct mapi_mail *rq)
     struct arena arena = ARENA_INIT;
     struct store_prepared *prepared;
     struct queue_entry entry, old;
-    struct err e = prepare(t, rq->bytes, &prepared);
+    struct err e = store_prepare_bytes(store_of(t), SLICE_EMPTY, rq->bytes, &prepared);
 
     if (failed(e))
         return e;
@@ -323,7 +311,7 @@ static struct err with_entry(struct transport *t, const struct mapi_mail *rq)
 
 static void answer(struct task *task)
 {
-    struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
+    struct job *job = container_of(task, struct job, task);
     struct mapi_mail *rq = job->rq;
 
     free(job);

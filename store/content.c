@@ -38,7 +38,7 @@ static struct err make_large(struct encoder *enc, struct store_prop *prop)
     if (prop->prepared)
         prepared = store_prepared_hold(prop->prepared);
     else if (!prop->large)
-        e = prepare_bytes(enc->store, prop->value.bytes, &prepared);
+        e = store_prepare_bytes(enc->store, SLICE_EMPTY, prop->value.bytes, &prepared);
     else if (prop->blob == 0)
         e = ERR(ERR_INVALID, "a large value without its blob");
     if (failed(e))
@@ -113,7 +113,7 @@ struct err content_encode(struct store *st, const struct store_content *content,
     if (!failed(e) && enc.out.failed)
         e = ERR(ERR_TOO_BIG, "too much hangs on a message");
     if (!failed(e))
-        e = prepare_bytes(st, buf_slice(&enc.out), &enc.saved->bytes);
+        e = store_prepare_bytes(st, SLICE_EMPTY, buf_slice(&enc.out), &enc.saved->bytes);
     buf_done(&enc.out);
     if (failed(e)) {
         save_content_free(enc.saved);

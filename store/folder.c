@@ -361,6 +361,21 @@ struct err store_folder_special(struct store_read *rd, enum store_special specia
     return store_folder_get(rd, fid, out);
 }
 
+struct err store_special_fid(struct mailbox *mailbox, enum store_special special, uint64_t *fid)
+{
+    struct store_folder folder;
+    struct store_read *rd;
+    struct err e = store_read_begin(mailbox, &rd);
+
+    if (failed(e))
+        return e;
+    e = store_folder_special(rd, special, &folder);
+    if (!failed(e))
+        *fid = folder.fid;
+    store_read_end(rd);
+    return e;
+}
+
 void store_mailbox_object_id(const struct mailbox_info *info, const struct store_folder *folder,
                              struct buf *out)
 {

@@ -213,11 +213,14 @@ struct err store_prepare(struct store *st, struct store_spool *spool, struct sto
     return OK;
 }
 
-struct err prepare_bytes(struct store *st, struct slice bytes, struct store_prepared **out)
+struct err store_prepare_bytes(struct store *st, struct slice head, struct slice bytes,
+                               struct store_prepared **out)
 {
     struct store_spool *spool = store_spool_new(st);
-    struct err e = store_spool_put(spool, bytes);
+    struct err e = store_spool_put(spool, head);
 
+    if (!failed(e))
+        e = store_spool_put(spool, bytes);
     if (failed(e)) {
         store_spool_free(spool);
         return e;

@@ -41,10 +41,6 @@ struct store_prepared {
 void message_meta_encode(const struct message_meta *meta, struct buf *out);
 struct err message_meta_decode(struct slice bytes, struct message_meta *out) MUST_USE;
 
-/* Prepare bytes that are at hand, on this thread. */
-struct err prepare_bytes(struct store *st, struct slice bytes,
-                         struct store_prepared **out) MUST_USE;
-
 /* What a batch has to bring along so that `prepared` can be linked in it. */
 static inline struct engine_new_blob prepared_blob(const struct store_prepared *prepared)
 {

@@ -30,7 +30,7 @@ static struct err prepare_one(struct store *st, const struct store_prop_change *
     if (change->remove || !prop_is_long(prop) ||
         failed(prop_check(prop_type(prop->tag), &prop->value)))
         return OK;
-    return prepare_bytes(st, prop->value.bytes, out);
+    return store_prepare_bytes(st, SLICE_EMPTY, prop->value.bytes, out);
 }
 
 struct err changes_prepare(struct store *st, const struct store_prop_change *changes, size_t n,

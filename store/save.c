@@ -72,7 +72,7 @@ static struct err make_bytes(struct mailbox *mb, const struct store_save_message
         store_read_end(from.rd);
     }
     if (!failed(e))
-        e = prepare_bytes(mb->store, buf_slice(&bytes), out);
+        e = store_prepare_bytes(mb->store, SLICE_EMPTY, buf_slice(&bytes), out);
     buf_done(&bytes);
     arena_done(&arena);
     return e;

@@ -287,6 +287,9 @@ struct err store_folder_find(struct store_read *rd, struct slice path,
 /* A special folder; never fails for those that every mailbox has. */
 struct err store_folder_special(struct store_read *rd, enum store_special special,
                                 struct store_folder *out) MUST_USE;
+/* The same in a snapshot of its own, for who needs no more than the FID. */
+struct err store_special_fid(struct mailbox *mailbox, enum store_special special,
+                             uint64_t *fid) MUST_USE;
 
 /* The path of a folder, as store_folder_find() takes it ("INBOX" for the Inbox). */
 struct err store_folder_path(struct store_read *rd, uint64_t fid, struct buf *out) MUST_USE;
@@ -608,6 +611,9 @@ struct store_prepared;
 struct store_spool;
 struct err store_prepare(struct store *st, struct store_spool *spool,
                          struct store_prepared **out) MUST_USE;
+/* Of bytes in memory, copied: `head` (may be empty), and `bytes` behind it. ERR_TOO_BIG. */
+struct err store_prepare_bytes(struct store *st, struct slice head, struct slice bytes,
+                               struct store_prepared **out) MUST_USE;
 struct store_prepared *store_prepared_hold(struct store_prepared *prepared);
 void store_prepared_free(struct store_prepared *prepared);
 uint64_t store_prepared_size(const struct store_prepared *prepared);

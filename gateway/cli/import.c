@@ -409,18 +409,6 @@ static struct slice *copy_keywords(struct arena *in, const struct mailfile_messa
     return copy;
 }
 
-static struct err prepare(struct import *im, struct slice bytes, struct store_prepared **out)
-{
-    struct store_spool *spool = store_spool_new(im->store);
-    struct err e = store_spool_put(spool, bytes);
-
-    if (failed(e)) {
-        store_spool_free(spool);
-        return e;
-    }
-    return store_prepare(im->store, spool, out);
-}
-
 /*
  * The UIDL that clients know the message by, if no other message has it: who meets two messages of
  * one UIDL fetches one of them only.
@@ -477,7 +465,7 @@ static bool import_one(void *ctx, const struct mailfile_message *m)
     im->read_bytes += m->bytes.len;
     if (!target)
         return !is_over(im);
-    struct err e = prepare(im, m->bytes, &prepared);
+    struct err e = store_prepare_bytes(im->store, SLICE_EMPTY, m->bytes, &prepared);
     if (failed(e))
         return cannot_prepare(im, m, e);
     if (seen_take(&target->seen, store_prepared_hash(prepared))) {
