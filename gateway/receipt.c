@@ -2,6 +2,7 @@
 #include "gateway/receipt.h"
 
 #include "base/clock.h"
+#include "gateway/notice.h"
 #include "store/mime/mime.h"
 #include "store/property.h"
 #include "store/queue.h"
@@ -110,43 +111,25 @@ static bool find_wish(struct store_read *rd, const struct mapi_mail *rq, uint32_
 
 /* ---- what they get ---- */
 
-static void put_boundary(const struct wish *wish, uint64_t now, struct buf *out)
-{
-    buf_printf(out, "=_receipt_%llx_%llx", (unsigned long long)wish->mid, (unsigned long long)now);
-}
-
-static void put_part(const struct wish *wish, uint64_t now, const char *type, struct buf *out)
-{
-    buf_puts(out, "\r\n--");
-    put_boundary(wish, now, out);
-    buf_printf(out, "\r\nContent-Type: %s\r\n\r\n", type);
-}
-
-static void put_head(const struct wish *wish, struct slice from, const char *host_name,
-                     uint64_t now, struct buf *out)
-{
-    buf_printf(out, "From: <%.*s>\r\nTo: <%.*s>\r\nDate: ", SLICE_ARG(from), SLICE_ARG(wish->to));
-    clock_put_rfc5322(out, now);
-    buf_printf(out, "\r\nSubject: %s: %.*s\r\nMessage-ID: <", wish->displayed ? "Read" : "Not read",
-               SLICE_ARG(wish->subject));
-    put_boundary(wish, now, out);
-    buf_printf(out, "@%s>\r\n", host_name);
-    if (wish->id.len)
-        buf_printf(out, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", SLICE_ARG(wish->id),
-                   SLICE_ARG(wish->id));
-    buf_puts(out, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-                  "Content-Type: multipart/report; report-type=disposition-notification;\r\n"
-                  "\tboundary=\"");
-    put_boundary(wish, now, out);
-    buf_puts(out, "\"\r\n");
-}
-
 /* The client asks for it, on its user's behalf: sent, and done, by hand (RFC 8098 3.2.6). */
 static void put_receipt(const struct wish *wish, struct slice from, const char *host_name,
                         uint64_t now, struct buf *out)
 {
-    put_head(wish, from, host_name, now, out);
-    put_part(wish, now, "text/plain; charset=utf-8", out);
+    const struct notice n = {
+        .kind = "receipt",
+        .number = wish->mid,
+        .now = now,
+        .host_name = host_name,
+        .report_type = "disposition-notification",
+        .to = wish->to,
+        .prefix = wish->displayed ? "Read: " : "Not read: ",
+        .subject = wish->subject,
+        .about_id = wish->id,
+    };
+
+    buf_printf(out, "From: <%.*s>\r\n", SLICE_ARG(from));
+    notice_put_head(&n, out);
+    notice_put_part(&n, "text/plain; charset=utf-8", out);
     if (wish->displayed)
         buf_printf(out,
                    "Your message was displayed to %.*s. Whether it was read or understood\r\n"
@@ -155,18 +138,14 @@ static void put_receipt(const struct wish *wish, struct slice from, const char *
     else
         buf_printf(out, "Your message to %.*s was deleted without being read.\r\n",
                    SLICE_ARG(from));
-    put_part(wish, now, "message/disposition-notification", out);
+    notice_put_part(&n, "message/disposition-notification", out);
     buf_printf(out, "Reporting-UA: %s; Gatepost\r\nFinal-Recipient: %s;%.*s\r\n", host_name,
                slice_is_ascii(from) ? "rfc822" : "utf-8", SLICE_ARG(from));
     if (wish->id.len)
         buf_printf(out, "Original-Message-ID: %.*s\r\n", SLICE_ARG(wish->id));
     buf_printf(out, "Disposition: manual-action/MDN-sent-manually; %s\r\n",
                wish->displayed ? "displayed" : "deleted");
-    put_part(wish, now, "text/rfc822-headers", out);
-    buf_put(out, wish->header);
-    buf_puts(out, "\r\n--");
-    put_boundary(wish, now, out);
-    buf_puts(out, "--\r\n");
+    notice_put_original(&n, wish->header, out);
 }
 
 /* ---- one message ---- */

@@ -2,6 +2,7 @@
 #include "gateway/report.h"
 
 #include "base/clock.h"
+#include "gateway/notice.h"
 #include "store/mime/mime.h"
 
 /* ---- what it tells of ---- */
@@ -46,44 +47,25 @@ static struct slice field_of(struct slice header, struct slice name)
 
 /* ---- parts ---- */
 
-/* Ours alone: no line of the original is it, for it names the entry and the time. */
-static void put_boundary(const struct report *r, struct buf *out)
+static struct notice notice_of(const struct report *r, struct slice header)
 {
-    buf_printf(out, "=_report_%llx_%llx", (unsigned long long)r->entry->id,
-               (unsigned long long)r->now);
+    return (struct notice){
+        .kind = "report",
+        .number = r->entry->id,
+        .now = r->now,
+        .host_name = r->host_name,
+        .report_type = "delivery-status",
+        .to = r->entry->sender,
+        .prefix = kinds[r->kind].subject,
+        .subject = field_of(header, S("Subject")),
+        .about_id = field_of(header, S("Message-ID")),
+    };
 }
 
-static void put_part(const struct report *r, const char *type, struct buf *out)
+static void put_for_people(const struct report *r, const struct notice *n, struct buf *out)
 {
-    buf_puts(out, "\r\n--");
-    put_boundary(r, out);
-    buf_printf(out, "\r\nContent-Type: %s\r\n", type);
-}
-
-static void put_head(const struct report *r, struct buf *out)
-{
-    struct slice header = header_of(r->original);
-    struct slice subject = field_of(header, S("Subject")), id = field_of(header, S("Message-ID"));
-
-    buf_printf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\nTo: <%.*s>\r\nDate: ",
-               r->host_name, SLICE_ARG(r->entry->sender));
-    clock_put_rfc5322(out, r->now);
-    buf_printf(out, "\r\nSubject: %s%.*s\r\nMessage-ID: <", kinds[r->kind].subject,
-               SLICE_ARG(subject));
-    put_boundary(r, out);
-    buf_printf(out, "@%s>\r\n", r->host_name);
-    if (id.len) /* this is how clients find what it is about */
-        buf_printf(out, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", SLICE_ARG(id), SLICE_ARG(id));
-    buf_puts(out, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-                  "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"");
-    put_boundary(r, out);
-    buf_puts(out, "\"\r\n");
-}
-
-static void put_for_people(const struct report *r, struct buf *out)
-{
-    put_part(r, "text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit", out);
-    buf_printf(out, "\r\n%s\r\n", kinds[r->kind].words);
+    notice_put_part(n, "text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit", out);
+    buf_printf(out, "%s\r\n", kinds[r->kind].words);
     for (size_t i = 0; i < r->entry->n_recipients; i++) {
         const struct queue_recipient *to = &r->entry->recipients[i];
 
@@ -124,10 +106,10 @@ static void put_recipient(const struct report *r, const struct queue_recipient *
         buf_printf(out, "Diagnostic-Code: smtp;%.*s\r\n", SLICE_ARG(to->reply));
 }
 
-static void put_for_programs(const struct report *r, struct buf *out)
+static void put_for_programs(const struct report *r, const struct notice *n, struct buf *out)
 {
-    put_part(r, "message/delivery-status", out);
-    buf_printf(out, "\r\nReporting-MTA: dns;%s\r\nArrival-Date: ", r->host_name);
+    notice_put_part(n, "message/delivery-status", out);
+    buf_printf(out, "Reporting-MTA: dns;%s\r\nArrival-Date: ", r->host_name);
     clock_put_rfc5322(out, r->entry->created);
     buf_puts(out, "\r\n");
     for (size_t i = 0; i < r->entry->n_recipients; i++)
@@ -137,14 +119,13 @@ static void put_for_programs(const struct report *r, struct buf *out)
 
 void report_put(const struct report *r, struct buf *out)
 {
-    buf_puts(out, "Return-Path: <>\r\n");
-    put_head(r, out);
-    put_for_people(r, out);
-    put_for_programs(r, out);
-    put_part(r, "text/rfc822-headers", out);
-    buf_puts(out, "\r\n");
-    buf_put(out, header_of(r->original));
-    buf_puts(out, "\r\n--");
-    put_boundary(r, out);
-    buf_puts(out, "--\r\n");
+    struct slice header = header_of(r->original);
+    struct notice n = notice_of(r, header);
+
+    buf_printf(out, "Return-Path: <>\r\nFrom: Mail Delivery System <MAILER-DAEMON@%s>\r\n",
+               r->host_name);
+    notice_put_head(&n, out);
+    put_for_people(r, &n, out);
+    put_for_programs(r, &n, out);
+    notice_put_original(&n, header, out);
 }
