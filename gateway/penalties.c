@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 enum { FILE_MOST = 256 * 1024 * 1024 };
@@ -66,27 +67,20 @@ static void load(struct penalties *p)
 
 /* ---- writing ---- */
 
-static bool write_all(int fd, struct slice rest)
-{
-    while (rest.len) {
-        ssize_t n = write(fd, rest.ptr, rest.len);
-
-        if (n < 0 && errno != EINTR)
-            return false;
-        rest = slice_from(rest, n > 0 ? (size_t)n : 0);
-    }
-    return true;
-}
-
 static bool replace(struct penalties *p, struct slice bytes)
 {
     int fd = open(p->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return false;
-    bool good = write_all(fd, bytes);
-    good = close(fd) == 0 && good;
-    return good && rename(p->fresh, p->path) == 0;
+    int error = file_write(fd, bytes);
+    if (close(fd) != 0 && !error)
+        error = errno;
+    if (error) {
+        errno = error;
+        return false;
+    }
+    return rename(p->fresh, p->path) == 0;
 }
 
 void penalties_save(struct penalties *p)

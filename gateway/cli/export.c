@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "gateway/cli/cli.h"
 #include "store/account.h"
@@ -132,20 +133,6 @@ static void put_flags(struct maildir *dir, uint16_t flags, const struct keyword_
 
 /* ---- messages ---- */
 
-static bool write_piece(int fd, struct slice piece)
-{
-    while (piece.len) {
-        ssize_t n = write(fd, piece.ptr, piece.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        piece = slice_from(piece, (size_t)n);
-    }
-    return true;
-}
-
 static struct err write_message(struct store_read *rd, const struct message_row *row, int fd)
 {
     for (uint64_t at = 0; at < row->size;) {
@@ -154,7 +141,7 @@ static struct err write_message(struct store_read *rd, const struct message_row 
 
         if (failed(e))
             return e;
-        if (!write_piece(fd, piece))
+        if (file_write(fd, piece) != 0)
             return ERR(ERR_IO, "the message could not be written");
         at += piece.len;
     }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/engine/engine_lmdb_int.h"
 
@@ -163,21 +164,6 @@ static void *copy_main(void *arg)
     return NULL;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? errno : EIO;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Wait until `done` bytes are due. */
 static void throttle(uint64_t start_ms, uint64_t done)
 {
@@ -204,7 +190,7 @@ static int drain(int from, int to, bool slowly)
             continue;
         if (n < 0)
             rc = errno;
-        if (n <= 0 || (rc = write_all(to, buffer, (size_t)n)) != 0)
+        if (n <= 0 || (rc = file_write(to, slice_of(buffer, (size_t)n))) != 0)
             break;
         done += (uint64_t)n;
         if (slowly)
