@@ -7,7 +7,6 @@
  *   HOME -> POOL -> POSTED -> HOME      and freed meanwhile: POOL -> ABANDONED, the pool frees it
  */
 #include <assert.h>
-#include <stddef.h>
 
 #include "auth/auth_int.h"
 #include "base/base64.h"
@@ -418,8 +417,7 @@ static void destroy(struct auth_attempt *a)
 
 static void run_on_pool(struct job *job)
 {
-    struct auth_attempt *a =
-        (struct auth_attempt *)((char *)job - offsetof(struct auth_attempt, job));
+    struct auth_attempt *a = container_of(job, struct auth_attempt, job);
     int expected = IN_POOL;
 
     if (atomic_load(&a->where) == IN_POOL)
@@ -439,8 +437,7 @@ static void run_on_pool(struct job *job)
 
 static void run_at_home(struct task *task)
 {
-    struct auth_attempt *a =
-        (struct auth_attempt *)((char *)task - offsetof(struct auth_attempt, task));
+    struct auth_attempt *a = container_of(task, struct auth_attempt, task);
 
     atomic_store(&a->where, AT_HOME);
     if (a->gone) {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/mem.h"
 #include "gateway/net/deflate.h"
 #include "gateway/net/heap.h"
 #include "gateway/net/net.h"
@@ -282,7 +283,7 @@ void net_conn_close(struct net_conn *conn, const char *why);
 
 static inline struct net_conn *net_conn_of_deadline(struct heap_item *item)
 {
-    return (struct net_conn *)((char *)item - offsetof(struct net_conn, deadline));
+    return container_of(item, struct net_conn, deadline);
 }
 
 #endif

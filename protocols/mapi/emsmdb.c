@@ -1,5 +1,4 @@
 /* emsmdb.c - the requests of the mailbox endpoint ([MS-OXCMAPIHTTP] 2.2.4, 3.2.5). */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -230,7 +229,7 @@ static bool is_pending(struct mapi_context *context)
 
 static void on_woken(struct task *task)
 {
-    struct waiting *w = (struct waiting *)((char *)task - offsetof(struct waiting, task));
+    struct waiting *w = container_of(task, struct waiting, task);
     struct mapi_exchange *x = w->x;
 
     if (!x) {

@@ -8,8 +8,7 @@
  */
 #include "protocols/mapi/execute.h"
 
-#include <stddef.h>
-
+#include "base/mem.h"
 #include "protocols/mapi/frame.h"
 #include "protocols/mapi/notification.h"
 
@@ -418,7 +417,7 @@ void mapi_execute_start(struct mapi_execute *ex)
 
 static struct mapi_execute *execute_of(struct rop_call *call)
 {
-    return (struct mapi_execute *)((char *)call - offsetof(struct mapi_execute, call));
+    return container_of(call, struct mapi_execute, call);
 }
 
 void rop_resume(struct rop_call *call, uint32_t ec)
@@ -449,7 +448,7 @@ uint32_t rop_submit(struct rop_call *call, struct mailbox *mailbox, struct store
 
 static void on_turn(struct task *task)
 {
-    struct rop_call *call = (struct rop_call *)((char *)task - offsetof(struct rop_call, task));
+    struct rop_call *call = container_of(task, struct rop_call, task);
 
     rop_resume(call, call->go_on(call));
 }

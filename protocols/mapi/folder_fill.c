@@ -1,8 +1,7 @@
 /* folder_fill.c - what a folder holds is copied or moved into another. */
 #include "protocols/mapi/folder_fill.h"
 
-#include <stddef.h>
-
+#include "base/mem.h"
 #include "protocols/mapi/rights.h"
 
 /* Messages of a folder, or its associated ones. */
@@ -39,7 +38,7 @@ static uint32_t next_batch(struct rop_call *call, struct filling *f);
 
 static uint32_t on_copied(struct rop_call *call, struct store_op *op)
 {
-    struct filling *f = (struct filling *)((char *)op - offsetof(struct filling, copy.op));
+    struct filling *f = container_of(op, struct filling, copy.op);
 
     uidset_done(&f->copy.source);
     return failed(op->err) ? done(call, f, mapi_ec_of(op->err)) : next_batch(call, f);
@@ -73,14 +72,14 @@ static uint32_t ec_of(struct err e)
 
 static uint32_t on_folder_moved(struct rop_call *call, struct store_op *op)
 {
-    struct filling *f = (struct filling *)((char *)op - offsetof(struct filling, folder_move.op));
+    struct filling *f = container_of(op, struct filling, folder_move.op);
 
     return failed(op->err) ? done(call, f, ec_of(op->err)) : next_folder(call, f);
 }
 
 static uint32_t on_folder_copied(struct rop_call *call, struct store_op *op)
 {
-    struct filling *f = (struct filling *)((char *)op - offsetof(struct filling, folder_copy.op));
+    struct filling *f = container_of(op, struct filling, folder_copy.op);
 
     return failed(op->err) ? done(call, f, ec_of(op->err)) : next_folder(call, f);
 }

@@ -7,8 +7,8 @@
  * takes the book, finds its rows, and fills an nspi_response; the layouts of both bodies are in
  * the table at the end.
  */
-#include <stddef.h>
 
+#include "base/mem.h"
 #include "protocols/mapi/endpoint.h"
 #include "protocols/mapi/nspi_entry.h"
 #include "protocols/mapi/url.h"
@@ -754,7 +754,7 @@ static void answer(struct nspi_call *c, uint32_t ec)
 
 static void take_turn(struct task *task)
 {
-    struct nspi_call *c = (struct nspi_call *)((char *)task - offsetof(struct nspi_call, task));
+    struct nspi_call *c = container_of(task, struct nspi_call, task);
     uint32_t ec = bodies[c->operation].run(c);
 
     if (ec == LATER)

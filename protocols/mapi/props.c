@@ -1,6 +1,7 @@
 /* props.c - the properties of objects, whatever they are kept in. */
 #include "protocols/mapi/props.h"
 
+#include "base/mem.h"
 #include "protocols/mapi/bodies.h"
 #include "protocols/mapi/logon_props.h"
 #include "protocols/mapi/message.h"
@@ -197,8 +198,7 @@ static uint32_t change_message(struct rop_call *call, struct props_change *chang
 
 static uint32_t on_set(struct rop_call *call, struct store_op *op)
 {
-    struct props_change *change =
-        (struct props_change *)((char *)op - offsetof(struct props_change, set.op));
+    struct props_change *change = container_of(op, struct props_change, set.op);
 
     for (size_t i = 0; i < change->set.n; i++)
         change->changes[change->places[i]].problem = change->stored[i].problem;

@@ -466,7 +466,7 @@ struct commit {
 
 static uint32_t on_committed(struct rop_call *call, struct props_change *change, uint32_t ec)
 {
-    struct commit *c = (struct commit *)((char *)change - offsetof(struct commit, change));
+    struct commit *c = container_of(change, struct commit, change);
 
     (void)call;
     store_prepared_free(c->value.prop.prepared);

@@ -1,5 +1,4 @@
 /* watch.c - a context is told when a mailbox changes that it has logged on to. */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -42,8 +41,7 @@ static void on_stopped(struct store_watch *store)
 /* A watch is stopped where it lives. */
 static void stop(struct task *task)
 {
-    struct mapi_watch *watch =
-        (struct mapi_watch *)((char *)task - offsetof(struct mapi_watch, stop));
+    struct mapi_watch *watch = container_of(task, struct mapi_watch, stop);
 
     store_watch_stop(&watch->store, on_stopped);
 }

@@ -4,13 +4,14 @@
 #include <netinet/in.h>
 
 #include "base/base64.h"
+#include "base/mem.h"
 
 /* ---- accounts ---- */
 
 static struct err lookup(struct auth_source *source, struct slice name, struct arena *in,
                          struct auth_account *out)
 {
-    struct fixture *f = (struct fixture *)((char *)source - offsetof(struct fixture, source));
+    struct fixture *f = container_of(source, struct fixture, source);
 
     if (slice_starts(name, S("down")))
         return ERR(ERR_IO, "the disk is on fire");
@@ -35,7 +36,7 @@ static struct err lookup(struct auth_source *source, struct slice name, struct a
 static struct err near(struct auth_source *source, const uint8_t point[8], struct arena *in,
                        struct auth_account *out)
 {
-    struct fixture *f = (struct fixture *)((char *)source - offsetof(struct fixture, source));
+    struct fixture *f = container_of(source, struct fixture, source);
     uint32_t at;
 
     memcpy(&at, point, sizeof at);
@@ -47,7 +48,7 @@ static struct err near(struct auth_source *source, const uint8_t point[8], struc
 struct err fixture_set_credentials(struct auth_source *source, const struct auth_account *account,
                                    struct slice credentials)
 {
-    struct fixture *f = (struct fixture *)((char *)source - offsetof(struct fixture, source));
+    struct fixture *f = container_of(source, struct fixture, source);
     char *identity = mem_slice_str(account->identity);
     struct auth_account *now = fixture_account(f, identity);
 
@@ -119,7 +120,7 @@ struct auth_account *fixture_account(struct fixture *f, const char *identity)
 
 static void keep(struct auth_sink *sink, const struct auth_record *record, struct slice line)
 {
-    struct fixture *f = (struct fixture *)((char *)sink - offsetof(struct fixture, sink));
+    struct fixture *f = container_of(sink, struct fixture, sink);
 
     pthread_mutex_lock(&f->mutex);
     f->records = mem_grow(f->records, f->n_records + 1, sizeof *f->records);
@@ -139,7 +140,7 @@ static void keep(struct auth_sink *sink, const struct auth_record *record, struc
 static void keep_log(struct log *log, enum log_level level, const char *event,
                      const struct log_field *fields, size_t n)
 {
-    struct fixture *f = (struct fixture *)((char *)log - offsetof(struct fixture, log));
+    struct fixture *f = container_of(log, struct fixture, log);
 
     (void)level, (void)event;
     pthread_mutex_lock(&f->mutex);

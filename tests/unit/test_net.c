@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "gateway/net/net.h"
 #include "tests/support/cert.h"
 
@@ -55,7 +56,7 @@ static void think_for_a_ms(const struct obedient *o)
 
 static void late(struct task *task)
 {
-    struct obedient *o = (struct obedient *)((char *)task - offsetof(struct obedient, task));
+    struct obedient *o = container_of(task, struct obedient, task);
 
     o->waits = false;
     if (o->freed) {
