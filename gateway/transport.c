@@ -227,35 +227,44 @@ static struct err do_send(struct transport *t, const struct mapi_mail *rq)
     return e;
 }
 
-/* Under the mutex, so that nobody begins to hand it on: it must not be long. */
-static struct err take_back(struct transport *t, const struct queue_entry *e)
+/*
+ * Under the mutex, so that nobody begins to hand it on: it must not be long. What became of it
+ * since it was found is looked up again.
+ */
+static struct err take_back(struct transport *t, uint64_t id)
 {
-    if (is_busy(t, e->id) || attempt_has_result(e) || e->locked_until > clock_now().wall)
-        return ERR(ERR_CONFLICT, "it is being handed over");
-    return store_queue_remove(store_of(t), e->id);
+    struct arena arena = ARENA_INIT;
+    struct queue_entry e;
+    struct err error = store_queue_get(store_of(t), id, &arena, &e);
+
+    if (!failed(error) &&
+        (is_busy(t, id) || attempt_has_result(&e) || e.locked_until > clock_now().wall))
+        error = ERR(ERR_CONFLICT, "it is being handed over");
+    arena_done(&arena);
+    return failed(error) ? error : store_queue_remove(store_of(t), id);
 }
 
 static struct err do_abort(struct transport *t, const struct mapi_mail *rq, struct queue_entry *e)
 {
     (void)rq;
     pthread_mutex_lock(&t->mutex);
-    struct err error = take_back(t, e);
+    struct err error = take_back(t, e->id);
     pthread_mutex_unlock(&t->mutex);
     if (!failed(error))
         mark(t, e, false);
     return error;
 }
 
-static struct err set_lock(struct transport *t, struct queue_entry *e, uint64_t until)
+static struct err set_lock(struct transport *t, const struct queue_entry *e, uint64_t until)
 {
     struct err error = ERR(ERR_CONFLICT, "it is being handed over");
 
     pthread_mutex_lock(&t->mutex);
-    if (!is_busy(t, e->id)) {
-        e->locked_until = until;
-        e->due = until ? until : e->since;
-        error = store_queue_update(store_of(t), e);
-    }
+    if (!is_busy(t, e->id))
+        error = store_queue_reschedule(store_of(t), e->id,
+                                       &(struct queue_times){.since = e->since,
+                                                             .due = until ? until : e->since,
+                                                             .locked_until = until});
     pthread_mutex_unlock(&t->mutex);
     return error;
 }

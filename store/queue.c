@@ -151,6 +151,7 @@ struct change {
     struct engine_batch batch;
     struct queue_entry *entry; /* of an addition: it gets its id and blob */
     const struct queue_entry *with;
+    const struct queue_times *times;
     uint64_t id;
     const struct store_prepared *prepared;
 };
@@ -176,23 +177,20 @@ static struct err put(struct engine_write *w, const struct queue_entry *e)
     return error;
 }
 
-/* Its keys, as they are stored; its blob is the caller's matter. */
-static struct err take_out(struct engine_write *w, uint64_t id, struct queue_entry *out)
+/* Its keys go; its blob is the caller's matter. What it was lives in the arena. */
+static struct err take_out(struct engine_write *w, uint64_t id, struct arena *in,
+                           struct queue_entry *out)
 {
-    struct arena arena = ARENA_INIT;
     struct key key = key_of('Q', id);
     struct slice value;
     struct err e = engine_get(engine_write_read(w), key_slice(&key), &value);
 
     if (!failed(e))
-        e = decode(id, value, &arena, out);
-    arena_done(&arena);
+        e = decode(id, value, in, out);
     if (failed(e))
         return e;
     struct key due = key_of_two('W', out->due, id);
     struct key of = key_of_two('M', out->mailbox_id, out->mid);
-    out->recipients = NULL;
-    out->owner = out->sender = SLICE_EMPTY;
     e = engine_delete(w, key_slice(&key));
     if (!failed(e))
         e = engine_delete(w, key_slice(&due));
@@ -231,18 +229,39 @@ static struct err add_run(struct engine_write *w, struct engine_batch *batch)
 static struct err update_run(struct engine_write *w, struct engine_batch *batch)
 {
     struct change *c = container_of(batch, struct change, batch);
+    struct arena arena = ARENA_INIT;
     struct queue_entry old;
-    struct err e = take_out(w, c->with->id, &old);
+    struct err e = take_out(w, c->with->id, &arena, &old);
 
+    arena_done(&arena);
     return failed(e) ? e : put(w, c->with);
+}
+
+static struct err reschedule_run(struct engine_write *w, struct engine_batch *batch)
+{
+    struct change *c = container_of(batch, struct change, batch);
+    struct arena arena = ARENA_INIT;
+    struct queue_entry entry;
+    struct err e = take_out(w, c->id, &arena, &entry);
+
+    if (!failed(e)) {
+        entry.since = c->times->since;
+        entry.due = c->times->due;
+        entry.locked_until = c->times->locked_until;
+        e = put(w, &entry);
+    }
+    arena_done(&arena);
+    return e;
 }
 
 static struct err remove_run(struct engine_write *w, struct engine_batch *batch)
 {
     struct change *c = container_of(batch, struct change, batch);
+    struct arena arena = ARENA_INIT;
     struct queue_entry old;
-    struct err e = take_out(w, c->id, &old);
+    struct err e = take_out(w, c->id, &arena, &old);
 
+    arena_done(&arena);
     return failed(e) ? e : engine_blob_unlink(w, old.blob);
 }
 
@@ -266,6 +285,14 @@ struct err store_queue_add(struct store *st, struct queue_entry *entry,
 struct err store_queue_update(struct store *st, const struct queue_entry *entry)
 {
     struct change c = {.batch = {.partition = st->system, .run = update_run}, .with = entry};
+
+    return system_commit(st->engine, &c.batch);
+}
+
+struct err store_queue_reschedule(struct store *st, uint64_t id, const struct queue_times *times)
+{
+    struct change c = {
+        .batch = {.partition = st->system, .run = reschedule_run}, .id = id, .times = times};
 
     return system_commit(st->engine, &c.batch);
 }

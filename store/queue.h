@@ -83,6 +83,13 @@ struct err store_queue_bytes(struct store *st, const struct queue_entry *entry, 
 
 /* Everything but its bytes becomes what `entry` says. ERR_NOT_FOUND: somebody removed it. */
 struct err store_queue_update(struct store *st, const struct queue_entry *entry) MUST_USE;
+/* When it is tried. What became of its recipients since it was read stays. ERR_NOT_FOUND as above.
+ */
+struct queue_times {
+    uint64_t since, due, locked_until;
+};
+struct err store_queue_reschedule(struct store *st, uint64_t id,
+                                  const struct queue_times *times) MUST_USE;
 struct err store_queue_remove(struct store *st, uint64_t id) MUST_USE;
 
 #endif

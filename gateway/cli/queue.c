@@ -64,7 +64,8 @@ static void print_entry(const struct queue_entry *e)
 
 typedef struct err entry_fn(void *ctx, struct queue_entry *e);
 
-/* `each` for every entry, until it fails. */
+/* `each` for every entry, until it fails. One that is not there any more was handed on meanwhile.
+ */
 static struct err walk(struct store *store, entry_fn *each, void *ctx)
 {
     struct queue_entry entry = {.id = 0};
@@ -74,13 +75,14 @@ static struct err walk(struct store *store, entry_fn *each, void *ctx)
         struct arena arena = ARENA_INIT;
 
         e = store_queue_next(store, entry.id, &arena, &entry);
-        if (!failed(e))
+        bool more = !failed(e);
+        if (more)
             e = each(ctx, &entry);
-        else if (e.code == ERR_NOT_FOUND) {
-            arena_done(&arena);
-            return OK;
-        }
         arena_done(&arena);
+        if (e.code == ERR_NOT_FOUND && !more)
+            return OK;
+        if (e.code == ERR_NOT_FOUND)
+            e = OK;
     }
     return e;
 }
@@ -115,9 +117,9 @@ int cli_queue_list(struct cli *cli)
 
 static struct err retry(void *ctx, struct queue_entry *e)
 {
-    e->due = e->since = clock_now().wall;
-    e->locked_until = 0;
-    return store_queue_update(ctx, e);
+    uint64_t now = clock_now().wall;
+
+    return store_queue_reschedule(ctx, e->id, &(struct queue_times){.since = now, .due = now});
 }
 
 /* The message stays in its sender's Outbox, and is one that was not submitted. */

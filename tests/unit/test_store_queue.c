@@ -117,6 +117,38 @@ static void a_message_is_in_the_queue_once(void **state)
     fixture_free(fx);
 }
 
+/* Who changes when it is tried may have read it long before: nobody is sent it twice for that. */
+static void another_time_changes_no_result(void **state)
+{
+    struct fixture *fx = fixture_new();
+    struct arena arena = ARENA_INIT;
+    struct queue_entry e;
+    uint64_t id = add(fx, 7, 2000), due = 0, found = 0;
+    const struct queue_times times = {.since = 1500, .due = 4000, .locked_until = 4000};
+
+    (void)state;
+    assert_ok(store_queue_get(fx->store, id, &arena, &e));
+    e.recipients[0].state = QUEUE_SENT;
+    e.mid = 0;
+    assert_ok(store_queue_update(fx->store, &e));
+    assert_ok(store_queue_reschedule(fx->store, id, &times));
+    assert_ok(store_queue_get(fx->store, id, &arena, &e));
+    assert_int_equal(e.recipients[0].state, QUEUE_SENT);
+    assert_int_equal(e.recipients[1].state, QUEUE_WAITS);
+    assert_int_equal(e.mid, 0);
+    assert_int_equal(e.since, 1500);
+    assert_int_equal(e.locked_until, 4000);
+    assert_ok(store_queue_due(fx->store, &due, &found));
+    assert_int_equal(due, 4000);
+    assert_int_equal(found, id);
+    assert_code(store_queue_due(fx->store, &due, &found), ERR_NOT_FOUND);
+    assert_ok(store_queue_remove(fx->store, id));
+    assert_code(store_queue_reschedule(fx->store, id, &times), ERR_NOT_FOUND);
+    assert_sound(fx);
+    arena_done(&arena);
+    fixture_free(fx);
+}
+
 static void they_are_due_in_the_order_of_their_times(void **state)
 {
     struct fixture *fx = fixture_new();
@@ -183,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_in_comes_out_as_it_was),
         cmocka_unit_test(a_message_is_in_the_queue_once),
+        cmocka_unit_test(another_time_changes_no_result),
         cmocka_unit_test(they_are_due_in_the_order_of_their_times),
         cmocka_unit_test(a_thousand_recipients_fit),
     };
