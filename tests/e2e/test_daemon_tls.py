@@ -306,7 +306,7 @@ def test_random_names_and_half_handshakes_leave_no_memory_behind(tmp_path, monke
                     assert s.recv(1)
             gates.until(lambda: not g.open_sessions(), "the sessions to end")
 
-        hello(300)
+        hello(1200)  # each leaves a record, and of so many all that is kept for a while is kept
         before = resident()
         hello(900)
         assert resident() - before < 4000, "kB for 900 names"
